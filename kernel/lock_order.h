@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The one lock order of the machine (O5). Locks are taken in increasing
+ * level; spin_lock() panics with both names when the order is broken, in
+ * every build. No lock is held across a guest callback, an IPI wait or disk
+ * I/O. Mutexes are taken before any spinlock.
+ */
+#ifndef KERNEL_LOCK_ORDER_H
+#define KERNEL_LOCK_ORDER_H
+
+enum lock_level {
+	LOCK_NONE = 0,
+	LOCK_CONSOLE_MUX = 4, /* which console has the line (mutex) */
+	LOCK_VM_LIFE = 6,     /* start/stop/destroy of one VM (mutex) */
+	LOCK_VM_LIST = 10,    /* the list of VMs */
+	LOCK_DEVICE = 15,     /* registers of one virtual device */
+	LOCK_IOAPIC = 18,     /* one VM's IOAPIC and PIC */
+	LOCK_LAPIC = 19,      /* one vCPU's local APIC */
+	LOCK_GUESTMEM = 20,   /* regions and page states of one VM */
+	LOCK_STAGE2 = 30,     /* one VM's EPT, if it needs its own lock */
+	LOCK_HEAP = 40,
+	LOCK_FRAMES = 50,  /* free lists of one zone */
+	LOCK_MEMWAIT = 55, /* VMs waiting for host memory */
+	LOCK_HOSTPT = 58,  /* host page tables */
+	LOCK_TIMER = 60,   /* one CPU's timer queue */
+	LOCK_WAITQ = 70,
+	LOCK_RUNQ = 80,	   /* one CPU's run queue */
+	LOCK_LOG = 90,	   /* the log ring */
+	LOCK_HOSTCON = 95, /* the host UART and framebuffer; leaf */
+};
+
+#endif

@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Guest-physical space of one VM: regions [gfn -> memory object, permissions]
+ * over a stage 2, the VM's memory limits, and its page accounting.
+ *
+ * Per VM:  hollow + resident + zero + ballooned + compressed + swapped
+ *          + on_disk + unplugged == size
+ */
+#ifndef MM_GSPACE_H
+#define MM_GSPACE_H
+
+#include "kernel/addr.h"
+#include "kernel/compiler.h"
+#include "kernel/config.h"
+#include "mm/stage2.h"
+
+struct gspace;
+struct mobject;
+
+enum page_state {
+	PG_HOLLOW,
+	PG_RESIDENT,
+	PG_ZERO,
+	PG_BALLOONED,
+	PG_COMPRESSED,
+	PG_SWAPPED,
+	PG_ON_DISK,
+	PG_UNPLUGGED, /* later issues */
+	PG_NR_STATES
+};
+
+struct gspace_params {
+	const char *name; /* the VM's, for messages; not copied */
+	uint64_t mem_min, mem_boot, mem_max; /* bytes, multiples of 2 MiB */
+	enum config_commit commit;
+};
+
+/* An empty space with its stage 2. 0, -ENOMEM. */
+MUST_CHECK int gspace_create(const struct gspace_params *p,
+			     struct gspace **out);
+/* Frees every frame. No vCPU may run in it. */
+void gspace_destroy(struct gspace *gs);
+struct stage2 *gspace_stage2(struct gspace *gs);
+
+/*
+ * Adds guest RAM: one hollow memory object of mem_boot bytes, mapped below
+ * 3 GiB without [0xa0000, 0xc0000) (whose pages count as unplugged), the rest
+ * from 4 GiB up. 0, -ENOMEM.
+ */
+MUST_CHECK int gspace_add_ram(struct gspace *gs);
+
+/* RAM regions in ascending order, for e820/multiboot maps. False: no more. */
+bool gspace_ram_region(struct gspace *gs, unsigned i, gpa_t *base,
+		       uint64_t *nbytes);
+
+/* All pages back to hollow, ballooned included; for reset. No vCPU runs. */
+void gspace_reset(struct gspace *gs);
+
+/*
+ * Maps one host frame (FRAME_SHARED, caller owns it) at g, outside RAM;
+ * for the event/statistics page. 0, -EEXIST, -ENOMEM. Unmap flushes.
+ */
+MUST_CHECK int gspace_map_shared(struct gspace *gs, gfn_t g, hfn_t h,
+				 unsigned perms);
+void gspace_unmap_shared(struct gspace *gs, gfn_t g);
+
+enum gspace_access { GA_READ, GA_WRITE, GA_EXEC };
+
+/*
+ * Resolves a stage-2 violation at g. Flags: GF_ATOMIC = called on the exit
+ * fast path with interrupts off and the vCPU counted as in guest mode: must
+ * not wait for a flush.
+ *  0        the access may be retried
+ *  -EAGAIN  GF_ATOMIC only: call again without it
+ *  -ENOENT  no region there: MMIO or a hole
+ *  -EACCES  the region forbids that access
+ *  -ENOMEM  host memory is short: wait with gspace_wait_memory() and retry
+ *  -ENOSPC  the VM is at its limit (mem.max)
+ * Takes LOCK_GUESTMEM. Without GF_ATOMIC: thread context, no lock held.
+ */
+#define GF_ATOMIC 0x1u
+MUST_CHECK int gspace_fault(struct gspace *gs, gfn_t g, enum gspace_access a,
+			    unsigned flags);
+
+/*
+ * Blocks until host memory came free, or *stop becomes true (the waker must
+ * unpark the thread). Logs once which VM waits for what.
+ */
+void gspace_wait_memory(struct gspace *gs, const volatile bool *stop);
+
+/*
+ * Copies between hypervisor memory and guest-physical memory; the range may
+ * cross pages and regions, hollow pages read as zero and are committed by a
+ * write. 0, -EFAULT (some page is not RAM; how much was copied is undefined),
+ * -ENOMEM, -ENOSPC. Takes LOCK_GUESTMEM.
+ */
+MUST_CHECK int guest_read(struct gspace *gs, gpa_t a, void *dst,
+			  uint64_t nbytes);
+MUST_CHECK int guest_write(struct gspace *gs, gpa_t a, const void *src,
+			   uint64_t nbytes);
+MUST_CHECK int guest_zero(struct gspace *gs, gpa_t a, uint64_t nbytes);
+
+/*
+ * Balloon (B1). Inflate: each page that is RAM and not yet ballooned gives
+ * up its frame, if that keeps the VM at or above mem.min. Deflate: ballooned
+ * pages become hollow. Stops at the first bad page: *done says how many were
+ * taken; result 0 (all), -EINVAL (page is not RAM, or already / not ballooned),
+ * -ENOSPC (limit: min, target), -ENOMEM (no memory to split a large page).
+ * npages <= GSPACE_BATCH_MAX. Thread context, no lock held; flushes before
+ * frames are freed.
+ */
+#define GSPACE_BATCH_MAX 512u
+MUST_CHECK int gspace_inflate(struct gspace *gs, const uint64_t *gfns,
+			      unsigned npages, unsigned *done);
+MUST_CHECK int gspace_deflate(struct gspace *gs, const uint64_t *gfns,
+			      unsigned npages, unsigned *done);
+
+/*
+ * Takes resident and zero pages in [g, g + npages) back: they become hollow
+ * and LOSE their content. For pages the guest declared free, for reset, and
+ * for the benchmark. *taken: frames freed. -EINVAL: not RAM; -ENOMEM.
+ */
+MUST_CHECK int gspace_discard(struct gspace *gs, gfn_t g, uint64_t npages,
+			      uint64_t *taken);
+
+/*
+ * Sets the target in bytes (rounded down to 4 KiB). -ERANGE: outside
+ * [mem.min, mem.boot]. The caller notifies the guest.
+ */
+MUST_CHECK int gspace_set_target(struct gspace *gs, uint64_t nbytes);
+
+struct gspace_stats {
+	uint64_t size;			 /* pages: sum of all states */
+	uint64_t state[PG_NR_STATES];	 /* pages */
+	uint64_t target, min, boot, max; /* pages */
+	uint64_t nr_leaf_4k, nr_leaf_2m, nr_leaf_1g;
+	uint64_t nr_commits, nr_commit_pages; /* faults that committed; pages */
+	uint64_t nr_zero_maps, nr_violations; /* touched ballooned pages */
+	uint64_t nr_inflated, nr_deflated, nr_discarded; /* pages ever */
+	uint64_t nr_splits, nr_collapses, nr_flushes;
+	uint64_t nr_waits;    /* for host memory */
+	uint64_t meta_frames; /* radix nodes + stage-2 tables */
+	bool waiting;	      /* a vCPU waits for memory now */
+};
+void gspace_get_stats(struct gspace *gs, struct gspace_stats *out);
+
+#endif

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Virtual devices of one VM. vmx/ core calls in here on I/O exits, APIC MSR
+ * exits and before each entry with events; devices call back through vcpu.h
+ * (requests) and vm.h (end of run).
+ *
+ * All calls are made on the exiting vCPU's thread with interrupts on unless
+ * said; devices lock themselves (LOCK_DEVICE, LOCK_IOAPIC, LOCK_LAPIC).
+ */
+#ifndef VMX_DEVICES_DEVICES_H
+#define VMX_DEVICES_DEVICES_H
+
+#include "kernel/compiler.h"
+#include "vmx/vcpu.h"
+#include "vmx/vm.h"
+
+/* All devices in their power-on state. 0, -ENOMEM. */
+MUST_CHECK int devices_create(struct vm *vm);
+/* As after reset; vCPUs are stopped. */
+void devices_reset(struct vm *vm);
+void devices_destroy(struct vm *vm);
+
+/*
+ * Port I/O of 1, 2 or 4 bytes. Unclaimed: reads give all ones, writes are
+ * dropped, both are counted. True if some device claimed the port.
+ */
+bool devices_pio_read(struct vcpu *v, uint16_t port, unsigned nbytes,
+		      uint32_t *val);
+bool devices_pio_write(struct vcpu *v, uint16_t port, unsigned nbytes,
+		       uint32_t val);
+
+/*
+ * MMIO of 1, 2, 4 or 8 bytes (never crossing a device). False: no device
+ * there (reads give all ones).
+ */
+bool devices_mmio_read(struct vcpu *v, gpa_t a, unsigned nbytes, uint64_t *val);
+bool devices_mmio_write(struct vcpu *v, gpa_t a, unsigned nbytes, uint64_t val);
+
+/* ---- local APIC (vmx/devices/lapic.c), one per vCPU ---- */
+struct lapic;
+MUST_CHECK int lapic_create(struct vcpu *v, struct lapic **out);
+void lapic_reset(struct lapic *l); /* power-up/INIT state; keeps the ID */
+void lapic_destroy(struct lapic *l);
+
+/* IA32_APIC_BASE and x2APIC MSRs 0x800..0x8ff. 0, or -EINVAL: inject #GP. */
+MUST_CHECK int lapic_msr_read(struct lapic *l, uint32_t msr, uint64_t *val);
+MUST_CHECK int lapic_msr_write(struct lapic *l, uint32_t msr, uint64_t val);
+/* IA32_TSC_DEADLINE, in guest TSC. */
+uint64_t lapic_tsc_deadline_read(struct lapic *l);
+void lapic_tsc_deadline_write(struct lapic *l, uint64_t guest_tsc);
+
+/*
+ * The vector to deliver now: the highest requested one above the processor
+ * priority, ExtINT from the PIC (when LINT0 allows) included. -1: none.
+ * Any CPU; cheap (no lock) when nothing is pending.
+ */
+int lapic_pending_vector(struct lapic *l);
+/* The vector is being delivered: IRR -> ISR. On the vCPU's thread, interrupts
+ * may be off. */
+void lapic_accept(struct lapic *l, int vector);
+/* CR8 = TPR[7:4]. */
+uint64_t lapic_get_cr8(struct lapic *l);
+void lapic_set_cr8(struct lapic *l, uint64_t cr8);
+/* True when the guest enabled x2APIC mode. */
+bool lapic_is_x2apic(const struct lapic *l);
+
+/* An MSI or IOAPIC message. Any context that may take LOCK_LAPIC. */
+void lapic_deliver_msi(struct vm *vm, uint64_t address, uint32_t data);
+
+/* ---- lines and consoles ---- */
+/* IOAPIC pin / ISA IRQ (with the 0 -> 2 override for the IOAPIC). */
+void irq_set_level(struct vm *vm, unsigned irq, bool high);
+
+/* Host side of the guest's UART (COM1). */
+/* Characters from the administrator. Returns how many were taken. */
+size_t vuart_input(struct vm *vm, const char *s, size_t n);
+/*
+ * The VM's output scrollback is a ring of VUART_RING bytes; `pos` counts all
+ * bytes ever written. Copies from *pos on (or from the oldest kept byte, if
+ * *pos is older: *lost says how many were lost), advances *pos. Returns bytes
+ * copied.
+ */
+#define VUART_RING 65536u
+size_t vuart_output_read(struct vm *vm, uint64_t *pos, char *dst, size_t n,
+			 uint64_t *lost);
+uint64_t vuart_output_end(struct vm *vm);
+/* The console thread to unpark when output arrives; NULL: nobody looks. */
+void vuart_set_listener(struct vm *vm, struct thread *t);
+
+/* ACPI power button. True if the guest has enabled it. */
+bool acpi_pm_press_power_button(struct vm *vm);
+/* Memory device: tells the guest that the target changed / to shut down. */
+void memdev_notify_target(struct vm *vm);
+bool memdev_request_shutdown(struct vm *vm);
+
+/*
+ * Memory-device and balloon hypercalls (guest-stubs/abi.h), CPL checked by
+ * the caller. Result for RAX. `*out` (RBX) where the call defines one.
+ */
+int64_t memdev_hypercall(struct vcpu *v, uint64_t nr, uint64_t a0, uint64_t a1,
+			 uint64_t a2, uint64_t a3);
+
+/* The guest's published statistics; false: none yet. */
+struct aerostat_guest_stats;
+bool memdev_get_guest_stats(struct vm *vm, struct aerostat_guest_stats *out);
+
+#endif
