@@ -72,7 +72,7 @@ struct config_host {
 struct config_error {
 	uint32_t line;		  /* 1-based, 0: whole file */
 	char vm[CONFIG_NAME_MAX]; /* "" : [host] or none */
-	char text[160];		  /* names key and what was expected */
+	char text[240];		  /* names key and what was expected */
 };
 
 struct config {
@@ -89,6 +89,10 @@ struct config {
  * *out is still good). Text may hold anything at all.
  */
 int config_parse(const char *text, size_t nbytes, struct config *out);
+
+/* "aerostat.conf:12: [vm web] mem.min: expected ..." into dst (320 bytes). */
+void config_error_format(const struct config_error *e, char *dst,
+			 size_t nbytes);
 
 /* Documentation of one key, in file order; for `help config` and the docs test.
  */
