@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Builds everything into build/. `make help` lists the targets.
+#
+# Rooms may add their own products: a build.mk in one of the folders below is
+# included here and appends to ALL.
+
+B := build
+MAKEFLAGS += --no-builtin-rules
+.SUFFIXES:
+.DELETE_ON_ERROR:
+
+ROOMS := kernel mm vmx vmx/devices drivers
+SRC_C := $(filter-out %/asm_offsets.c,$(foreach r,$(ROOMS),$(wildcard $(r)/*.c)))
+SRC_A := $(foreach r,$(ROOMS),$(wildcard $(r)/*.asm))
+OBJ   := $(SRC_C:%=$(B)/obj/%.o) $(SRC_A:%=$(B)/obj/%.o)
+OFFS  := $(wildcard kernel/asm_offsets.c vmx/asm_offsets.c)
+
+WARN := -Wall -Wextra -Werror -Wshadow -Wmissing-prototypes -Wundef -Wvla
+CFLAGS := -std=gnu11 -ffreestanding -mno-red-zone -mgeneral-regs-only -O2 -g \
+	$(WARN) -mcmodel=kernel -fno-pic -fno-pie -fno-stack-protector \
+	-fno-omit-frame-pointer \
+	-fno-asynchronous-unwind-tables -fcf-protection=none -fno-common \
+	-I. -I$(B)/gen
+LDFLAGS := -nostdlib -static -no-pie -z max-page-size=4096 -z noexecstack \
+	--build-id=none --no-warn-rwx-segments --warn-unresolved-symbols -T linker.ld
+
+$(B)/obj/mm/%.o $(B)/obj/vmx/%.o: CFLAGS += -Wconversion
+
+ALL :=
+ELF := $(if $(wildcard kernel/main.c),$(B)/aerostat.elf)
+ALL += $(OBJ) $(ELF)
+-include $(wildcard boot/build.mk guest-stubs/linux/build.mk \
+	guest-stubs/micro/build.mk tests/bench/build.mk)
+
+.PHONY: all unit lint image run test bench deps help clean FORCE
+.DEFAULT_GOAL := all
+all: $(ALL)
+
+# ---- generated headers -------------------------------------------------
+
+$(B)/gen/version.h: FORCE
+	@tools/version.sh $@
+
+# Constants of C for nasm; see kernel/asm_define.h.
+$(B)/obj/%/asm_offsets.s: %/asm_offsets.c | $(B)/gen/version.h
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) -MMD -MF $(@:.s=.d) -MT $@ -S -o $@ $<
+
+$(B)/offsets.inc: $(OFFS:%.c=$(B)/obj/%.s)
+	@mkdir -p $(@D)
+	@echo '; Generated from asm_offsets.c' >$@
+	@cat /dev/null $^ | sed -n \
+		's/.*@define \([A-Za-z0-9_]*\) \$$*\(-*[0-9]*\).*/\1 equ \2/p' >>$@
+
+# ---- the hypervisor ----------------------------------------------------
+
+$(B)/obj/%.c.o: %.c | $(B)/gen/version.h
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) -MMD -MF $(@:.o=.d) -c -o $@ $<
+
+$(B)/obj/%.asm.o: %.asm $(B)/offsets.inc
+	@mkdir -p $(@D)
+	nasm -f elf64 -g -F dwarf -Werror -I$(B)/ -I./ -MD $(@:.o=.d) -o $@ $<
+
+# Two passes: the first link tells the addresses of functions, the second
+# adds the table of their names. It must not have moved them.
+$(B)/syms0.c: tools/mksyms.py
+	@mkdir -p $(@D)
+	tools/mksyms.py $@
+
+$(B)/symbols.c: $(B)/pass1.elf tools/mksyms.py
+	nm -n $< >$(B)/pass1.nm
+	tools/mksyms.py $@ $(B)/pass1.nm
+
+$(B)/syms0.o $(B)/symbols.o: %.o: %.c kernel/symbols.h
+	$(CC) $(CFLAGS) -c -o $@ $<
+
+$(B)/pass1.elf: $(OBJ) $(B)/syms0.o linker.ld
+	$(LD) $(LDFLAGS) -o $@ $(OBJ) $(B)/syms0.o
+
+$(B)/aerostat.elf: $(OBJ) $(B)/symbols.o linker.ld
+	$(LD) $(LDFLAGS) -Map $(B)/aerostat.map -o $@ $(OBJ) $(B)/symbols.o
+	@nm -n $@ | grep -i ' t ' >$(B)/pass2.txt
+	@grep -i ' t ' $(B)/pass1.nm | cmp - $(B)/pass2.txt
+
+-include $(shell find $(B)/obj $(B)/unit -name '*.d' 2>/dev/null)
+
+# ---- host tests --------------------------------------------------------
+#
+# tests/unit/test_X.c names the product files that it tests in a line
+# ` * Sources: mm/frame.c mm/heap.c` of its opening comment. Fakes are an
+# archive: one is linked only where nothing real answers.
+
+UNIT := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c))
+UNIT_CFLAGS := -std=gnu11 -O1 -g $(WARN) -fsanitize=address,undefined \
+	-fno-sanitize-recover=all -fno-omit-frame-pointer \
+	-Itests/unit/fakes -Itests/unit -I. -I$(B)/gen
+UNIT_FAKES := $(patsubst %,$(B)/unit/obj/%.o,$(wildcard tests/unit/fakes/*.c))
+unit_sources = $(shell sed -n 's/^ \* Sources: *//p' tests/unit/$(1).c)
+
+$(B)/unit/obj/%.c.o: %.c | $(B)/gen/version.h
+	@mkdir -p $(@D)
+	$(CC) $(UNIT_CFLAGS) -MMD -MF $(@:.o=.d) -c -o $@ $<
+
+$(B)/unit/fakes.a: $(UNIT_FAKES)
+	@mkdir -p $(@D)
+	@rm -f $@
+	$(AR) rcs $@ $^
+
+define unit_rule
+$(B)/unit/$(1): $(B)/unit/obj/tests/unit/$(1).c.o \
+		$(patsubst %,$(B)/unit/obj/%.o,$(call unit_sources,$(1))) \
+		$(B)/unit/fakes.a
+	$$(CC) $$(UNIT_CFLAGS) -o $$@ $$^ -lcmocka
+endef
+$(foreach t,$(UNIT),$(eval $(call unit_rule,$(t))))
+
+unit: $(UNIT:%=$(B)/unit/%)
+	@tests/run.py unit
+
+# ---- checks, runs ------------------------------------------------------
+
+lint: $(B)/gen/version.h
+	@tools/lint.py
+
+test: deps
+	@tests/run.py all $(if $(T),--only '$(T)')
+
+bench: all
+	@tests/bench/run.py
+
+# The Debian packages that building, running and testing need.
+PACKAGES := build-essential nasm gnu-efi gdisk mtools dosfstools cpio \
+	bochs bochs-term bochsbios vgabios ovmf qemu-system-x86 qemu-utils \
+	libcmocka-dev python3 python3-pytest python3-pexpect \
+	linux-image-cloud-amd64 linux-headers-cloud-amd64 busybox-static \
+	memtester acpica-tools clang-format clang-tidy cppcheck git
+
+deps:
+	@tools/deps.sh $(PACKAGES)
+
+help:
+	@sed -n 's/^#: //p' Makefile
+
+#: make            build everything into build/
+#: make run        boot Aerostat with two Linux guests in this terminal;
+#:                 Ctrl-] leaves
+#: make image      build/aerostat.img: a disk image that boots from a USB stick
+#: make test       everything: build, lint, host tests, emulator scenarios
+#: make test T=X   one host test, one scenario (as pytest -k), or lint
+#: make unit       host tests
+#: make lint       formatting, static checks, each header alone
+#: make bench      measure against KVM; writes build/bench.json
+#: make deps       install the Debian packages needed
+#: make clean      remove build/
+
+clean:
+	rm -rf $(B)
