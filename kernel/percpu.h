@@ -10,14 +10,24 @@
 
 #define MAX_CPUS 64
 
+struct spinlock;
+struct thread;
+
+/* The part that code reaches by one %gs access; kernel/smp.c owns the array. */
 struct cpu {
 	struct cpu *self; /* at %gs:0 */
 	uint32_t id;	  /* at %gs:8 */
 	uint32_t apic_id;
-	uint32_t need_resched; /* at %gs:16 [this CPU, irq] */
-	uint32_t irq_depth;    /* > 0 in an interrupt handler */
-			       /* The rest belongs to kernel/. */
+	uint32_t need_resched;	/* at %gs:16 [this CPU, irq] */
+	uint32_t irq_depth;	/* > 0 in an interrupt handler */
+	struct spinlock *held;	/* at %gs:24: lock taken last [this CPU] */
+	struct thread *current; /* at %gs:32 [this CPU] */
+	uint64_t nr_irqs;	/* [this CPU] */
 };
+_Static_assert(offsetof(struct cpu, id) == 8, "cpu_id()");
+_Static_assert(offsetof(struct cpu, need_resched) == 16, "need_resched()");
+_Static_assert(offsetof(struct cpu, held) == 24, "spin_lock()");
+_Static_assert(offsetof(struct cpu, current) == 32, "thread_self()");
 
 /* The caller can't migrate while it does not block or yield. */
 static inline uint32_t cpu_id(void)
@@ -38,5 +48,8 @@ static inline struct cpu *this_cpu(void)
 
 /* Numbers of CPUs that run; [const after smp_init]. */
 extern uint32_t nr_cpus;
+
+/* The record of CPU `id`; id < MAX_CPUS. */
+struct cpu *cpu_of(uint32_t id);
 
 #endif
