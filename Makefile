@@ -29,7 +29,7 @@ $(B)/obj/mm/%.o $(B)/obj/vmx/%.o: CFLAGS += -Wconversion
 ALL :=
 ELF := $(if $(wildcard kernel/main.c),$(B)/aerostat.elf)
 ALL += $(OBJ) $(ELF)
--include $(wildcard boot/build.mk guest-stubs/linux/build.mk \
+-include $(wildcard boot/build.mk vmx/build.mk guest-stubs/linux/build.mk \
 	guest-stubs/micro/build.mk tests/bench/build.mk)
 
 .PHONY: all unit lint image run test bench deps help clean FORCE
