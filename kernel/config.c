@@ -202,27 +202,29 @@ static void store_u32(void *field, uint64_t value)
 static int parse_bytes(struct parser *p, const struct key *k, const char *value,
 		       void *field)
 {
+	char grain[16];
 	uint64_t nbytes;
+	int err = str_to_bytes(value, &nbytes);
 
-	if (str_to_bytes(value, &nbytes) != 0) {
-		mistake(p, p->line,
-			"%s: '%.40s' is not a size; expected a number with K, "
-			"M or G, such as 512M",
-			k->name, value);
-		return -EINVAL;
-	}
-	if (nbytes < k->lo || nbytes > k->hi) {
+	if (err == -ERANGE || (!err && (nbytes < k->lo || nbytes > k->hi))) {
 		mistake(p, p->line,
 			"%s: '%.40s' is out of range; expected %lluM to %lluM",
 			k->name, value, (unsigned long long)(k->lo / MIB),
 			(unsigned long long)(k->hi / MIB));
 		return -EINVAL;
 	}
+	if (err) {
+		mistake(p, p->line,
+			"%s: '%.40s' is not a size; expected a number with K, "
+			"M or G, such as 512M",
+			k->name, value);
+		return -EINVAL;
+	}
 	if (nbytes % k->grain != 0) {
 		mistake(p, p->line,
-			"%s: '%.40s' does not fit; expected a multiple of "
-			"%lluK",
-			k->name, value, (unsigned long long)(k->grain / 1024));
+			"%s: '%.40s' does not fit; expected a multiple of %s",
+			k->name, value,
+			bytes_to_str(k->grain, grain, sizeof(grain)));
 		return -EINVAL;
 	}
 	memcpy(field, &nbytes, sizeof(nbytes));
@@ -656,6 +658,7 @@ static size_t first_bad_byte(const char *s, size_t n)
 static void parse_line(struct parser *p, const char *text, size_t n)
 {
 	char line[CONFIG_LINE_MAX + 1];
+	const char *start = text;
 	size_t bad;
 	char *s;
 
@@ -676,7 +679,8 @@ static void parse_line(struct parser *p, const char *text, size_t n)
 	if (bad) {
 		mistake(p, p->line,
 			"byte 0x%02x in column %zu; expected printable ASCII",
-			(unsigned char)text[bad - 1], bad);
+			(unsigned char)text[bad - 1],
+			bad + (size_t)(text - start));
 		return;
 	}
 	memcpy(line, text, n);

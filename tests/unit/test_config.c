@@ -1,0 +1,421 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * aerostat.conf: what is accepted, what each mistake says, and that only the
+ * VM with the mistake stays down.
+ *
+ * Sources: kernel/config.c kernel/config_doc.c kernel/lib.c
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+/* cmocka.h needs the four above */
+#include <cmocka.h>
+
+#include "kernel/config.h"
+
+#define MIB (1ull << 20)
+
+static struct config cfg;
+
+static int parse(const char *text)
+{
+	return config_parse(text, strlen(text), &cfg);
+}
+
+static void test_full_file(void **state)
+{
+	(void)state;
+	assert_int_equal(
+		parse("# two guests\n"
+		      "[host]\n"
+		      "log_level = debug\r\n"
+		      "on_panic=reboot\n"
+		      "reserve = 64M   ; kept back\n"
+		      "max_cpus = 2\napicv = on\nclean_pool = off\n"
+		      "console_port = 0x2f8\nconsole_baud = 9600\n"
+		      "[vm web-1]\n"
+		      "kernel = vmlinuz\n"
+		      "initrd = \"initrd 1.img\"\n"
+		      "cmdline = console=ttyS0 dyndbg=\"a # b\" # end\n"
+		      "vcpus = 4\nweight = 250\n"
+		      "mem.min = 64M\nmem.boot = 512m\nmem.max = 1G\n"
+		      "mem.commit = around\nautostart = no\n"
+		      "on_crash = restart\non_poweroff = destroy\n"
+		      "on_reboot = pause\ncpu.hide = erms, fsrm\n"
+		      "[vm test_2] ; a Multiboot kernel\n"
+		      "kernel = \\micro\\hello.elf\n"
+		      "module = a.bin\nmodule = b.bin  x y z\n"
+		      "loader = multiboot\ndebug_exit = 0xf4\n"),
+		0);
+	assert_int_equal(cfg.nr_errors, 0);
+	assert_int_equal(cfg.host.log_level, CFG_LOG_DEBUG);
+	assert_int_equal(cfg.host.on_panic, PANIC_REBOOT);
+	assert_int_equal(cfg.host.reserve, 64 * MIB);
+	assert_int_equal(cfg.host.max_cpus, 2);
+	assert_true(cfg.host.apicv);
+	assert_false(cfg.host.clean_pool);
+	assert_int_equal(cfg.host.console_port, 0x2f8);
+	assert_int_equal(cfg.host.console_baud, 9600);
+
+	assert_int_equal(cfg.nr_vms, 2);
+	const struct config_vm *a = &cfg.vms[0], *b = &cfg.vms[1];
+
+	assert_string_equal(a->name, "web-1");
+	assert_int_equal(a->line, 11);
+	assert_string_equal(a->initrd, "initrd 1.img");
+	assert_string_equal(a->cmdline, "console=ttyS0 dyndbg=\"a # b\"");
+	assert_int_equal(a->vcpus, 4);
+	assert_int_equal(a->weight, 250);
+	assert_int_equal(a->mem_min, 64 * MIB);
+	assert_int_equal(a->mem_boot, 512 * MIB);
+	assert_int_equal(a->mem_max, 1024 * MIB);
+	assert_int_equal(a->commit, COMMIT_AROUND);
+	assert_false(a->autostart);
+	assert_int_equal(a->on_crash, ACTION_RESTART);
+	assert_int_equal(a->on_poweroff, ACTION_DESTROY);
+	assert_int_equal(a->on_reboot, ACTION_PAUSE);
+	assert_string_equal(a->cpu_hide, "erms, fsrm");
+	assert_string_equal(b->kernel, "\\micro\\hello.elf");
+	assert_int_equal(b->nr_modules, 2);
+	assert_string_equal(b->modules[1], "b.bin");
+	assert_string_equal(b->module_args[0], "");
+	assert_string_equal(b->module_args[1], "x y z");
+	assert_int_equal(b->loader, LOADER_MULTIBOOT);
+	assert_int_equal(b->debug_exit, 0xf4);
+	assert_true(b->autostart);
+}
+
+static void test_defaults(void **state)
+{
+	(void)state;
+	assert_int_equal(parse("\xef\xbb\xbf[vm a]\nkernel=k"), 0);
+	assert_int_equal(cfg.host.log_level, CFG_LOG_INFO);
+	assert_int_equal(cfg.host.console_port, 0x3f8);
+	assert_int_equal(cfg.host.console_baud, 115200);
+	assert_true(cfg.host.clean_pool);
+	assert_int_equal(cfg.vms[0].vcpus, 1);
+	assert_int_equal(cfg.vms[0].weight, 100);
+	assert_int_equal(cfg.vms[0].on_reboot, ACTION_RESTART);
+	assert_int_equal(cfg.vms[0].on_poweroff, ACTION_STOP);
+	assert_true(cfg.vms[0].autostart);
+}
+
+static const struct {
+	const char *name, *text;
+	uint64_t min, boot, max; /* MiB */
+} sizes[] = {
+	{ "nothing given", "", 64, 256, 256 },
+	{ "boot alone", "mem.boot=1G\n", 256, 1024, 1024 },
+	{ "small boot", "mem.boot=8M\n", 8, 8, 8 },
+	{ "max alone is boot too", "mem.max=512M\n", 128, 512, 512 },
+	{ "small min alone", "mem.min=32M\n", 32, 256, 256 },
+	{ "big min alone raises boot", "mem.min=1G\n", 1024, 1024, 1024 },
+	{ "min and max", "mem.min=32M\nmem.max=64M\n", 32, 64, 64 },
+	{ "boot and max", "mem.boot=64M\nmem.max=1G\n", 16, 64, 1024 },
+};
+
+static void test_sizes_follow_each_other(void **state)
+{
+	char text[128];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
+		snprintf(text, sizeof(text), "[vm a]\nkernel=k\n%s",
+			 sizes[i].text);
+		if (parse(text) != 0 ||
+		    cfg.vms[0].mem_min != sizes[i].min * MIB ||
+		    cfg.vms[0].mem_boot != sizes[i].boot * MIB ||
+		    cfg.vms[0].mem_max != sizes[i].max * MIB)
+			fail_msg(
+				"%s: %llu %llu %llu", sizes[i].name,
+				(unsigned long long)(cfg.vms[0].mem_min / MIB),
+				(unsigned long long)(cfg.vms[0].mem_boot / MIB),
+				(unsigned long long)(cfg.vms[0].mem_max / MIB));
+	}
+}
+
+/* Each is put on line 3 of a [vm bad] section that is fine without it. */
+static const struct {
+	const char *line, *error;
+} vm_mistakes[] = {
+	{ "memory = 5", "memory: unknown key; expected one of mem.min mem.boot "
+			"mem.max kernel initrd module cmdline loader vcpus "
+			"weight mem.commit autostart on_crash on_poweroff "
+			"on_reboot debug_exit cpu.hide" },
+	{ "kernel = twice",
+	  "kernel: given twice; expected once (first on line 2)" },
+	{ "initrd =", "initrd: empty; expected a file name" },
+	{ "module =", "module: empty; expected PATH [ARGS]" },
+	{ "no value", "'no value'; expected KEY = VALUE" },
+	{ "vcpus = 0", "vcpus: '0'; expected a number from 1 to 16" },
+	{ "vcpus = 17", "vcpus: '17'; expected a number from 1 to 16" },
+	{ "vcpus = many", "vcpus: 'many'; expected a number from 1 to 16" },
+	{ "weight = -1", "weight: '-1'; expected a number from 1 to 10000" },
+	{ "debug_exit = 0x10000",
+	  "debug_exit: '0x10000'; expected a number from 0 to 65535" },
+	{ "autostart = maybe", "autostart: 'maybe'; expected yes or no" },
+	{ "on_crash = explode", "on_crash: 'explode'; expected stop, restart, "
+				"pause or destroy" },
+	{ "mem.commit = big", "mem.commit: 'big'; expected huge, around or "
+			      "single" },
+	{ "loader = elf", "loader: 'elf'; expected auto, linux or multiboot" },
+	{ "mem.boot = lots", "mem.boot: 'lots' is not a size; expected a "
+			     "number with K, M or G, such as 512M" },
+	{ "mem.boot = 0", "mem.boot: '0' is out of range; expected 4M to "
+			  "1048576M" },
+	{ "mem.boot = 512", "mem.boot: '512' is out of range; expected 4M to "
+			    "1048576M" },
+	{ "mem.boot = 99999999999999999999G",
+	  "mem.boot: '99999999999999999999G' is out of range; expected 4M to "
+	  "1048576M" },
+	{ "mem.boot = 5M", "mem.boot: '5M' does not fit; expected a multiple "
+			   "of 2 MiB" },
+	{ "cpu.hide = ERMS", "cpu.hide: 'E' in 'ERMS'; expected CPUID feature "
+			     "names in lower case with commas or spaces "
+			     "between them" },
+	{ "cmdline = \"open", "cmdline: double quotes don't match; expected "
+			      "\"...\" around the whole value" },
+	{ "cmdline = \"a\" b", "cmdline: double quotes don't match; expected "
+			       "\"...\" around the whole value" },
+	{ "cmdline = caf\xc3\xa9",
+	  "byte 0xc3 in column 14; expected printable ASCII" },
+	{ "  cmdline = a\x1b[2J",
+	  "byte 0x1b in column 14; expected printable ASCII" },
+};
+
+static void test_mistakes_in_a_vm(void **state)
+{
+	char text[512];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(vm_mistakes); i++) {
+		snprintf(text, sizeof(text),
+			 "[vm bad]\nkernel = k\n%s\n[vm good]\nkernel = k\n",
+			 vm_mistakes[i].line);
+		assert_int_equal(parse(text), -22);
+		if (cfg.nr_errors != 1)
+			fail_msg("%s: %u errors", vm_mistakes[i].line,
+				 cfg.nr_errors);
+		assert_string_equal(cfg.errors[0].text, vm_mistakes[i].error);
+		assert_string_equal(cfg.errors[0].vm, "bad");
+		assert_int_equal(cfg.errors[0].line, 3);
+		assert_int_equal(cfg.nr_vms, 2);
+		assert_true(cfg.vms[0].bad);
+		assert_false(cfg.vms[1].bad);
+	}
+}
+
+/* Whole files, each with exactly one mistake. */
+static const struct {
+	const char *name, *text;
+	uint32_t line;
+	const char *vm, *error;
+} file_mistakes[] = {
+	{ "min above boot", "[vm a]\nkernel=k\nmem.boot=32M\nmem.min=64M\n", 4,
+	  "a",
+	  "mem.min: 64M is above mem.boot = 32M; expected mem.min <= mem.boot "
+	  "<= mem.max" },
+	{ "boot above max", "[vm a]\nkernel=k\nmem.boot=64M\nmem.max=32M\n", 3,
+	  "a",
+	  "mem.boot: 64M is above mem.max = 32M; expected mem.min <= mem.boot "
+	  "<= mem.max" },
+	{ "min above max", "[vm a]\nkernel=k\nmem.min=64M\nmem.max=32M\n", 3,
+	  "a",
+	  "mem.min: 64M is above mem.boot = 32M; expected mem.min <= mem.boot "
+	  "<= mem.max" },
+	{ "no kernel", "[vm a]\n\nvcpus=1\n", 1, "a",
+	  "kernel: missing; expected kernel = PATH" },
+	{ "no VM", "[host]\n", 0, "",
+	  "no VM; expected at least one [vm NAME] section; the machine comes "
+	  "up without guests" },
+	{ "empty file", "", 0, "",
+	  "no VM; expected at least one [vm NAME] section; the machine comes "
+	  "up without guests" },
+	{ "unknown section", "[vm a]\nkernel=k\n[disk]\nx=y\n", 3, "",
+	  "[disk]: unknown section; expected [host] or [vm NAME]" },
+	{ "open header", "[vm a]\nkernel=k\n[vm b\nx=y\n", 3, "",
+	  "'[vm b'; expected [host] or [vm NAME]" },
+	{ "text behind a header", "[vm a] b\n[vm c]\nkernel=k", 1, "",
+	  "'[vm a] b'; expected [host] or [vm NAME]" },
+	{ "bad name", "[vm a]\nkernel=k\n[vm Web]\nx=y\n", 3, "",
+	  "[vm Web]: bad name; expected a-z, then up to 30 of a-z 0-9 _ -" },
+	{ "reserved name", "[vm b]\nkernel=k\n[vm all]\nkernel=k\n", 3, "",
+	  "[vm all]: the name 'all' means every VM in commands; expected "
+	  "another name" },
+	{ "duplicate VM", "[vm a]\nkernel=k\n[vm a]\nx=y\n", 3, "a",
+	  "[vm a]: given twice; expected one section for each VM (first on "
+	  "line 1)" },
+	{ "duplicate host", "[host]\n[vm a]\nkernel=k\n[host]\nx=y\n", 4, "",
+	  "[host]: given twice; expected once (first on line 1)" },
+	{ "key without a section", "x = y\n[vm a]\nkernel=k\n", 1, "",
+	  "'x = y' before any section; expected [host] or [vm NAME] first" },
+	{ "unknown host key", "[host]\nkernel=k\n[vm a]\nkernel=k\n", 2, "",
+	  "kernel: unknown key; expected one of log_level on_panic reserve "
+	  "max_cpus apicv clean_pool console_port console_baud" },
+	{ "bad baud rate", "[host]\nconsole_baud=1000\n[vm a]\nkernel=k\n", 2,
+	  "",
+	  "console_baud: '1000'; expected a rate that divides 115200, such as "
+	  "115200, 57600, 38400, 19200 or 9600" },
+};
+
+static void test_mistakes_in_files(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(file_mistakes); i++) {
+		assert_int_equal(parse(file_mistakes[i].text), -22);
+		if (cfg.nr_errors != 1 ||
+		    cfg.errors[0].line != file_mistakes[i].line)
+			fail_msg("%s: %u errors, line %u: %s",
+				 file_mistakes[i].name, cfg.nr_errors,
+				 cfg.errors[0].line, cfg.errors[0].text);
+		assert_string_equal(cfg.errors[0].text, file_mistakes[i].error);
+		assert_string_equal(cfg.errors[0].vm, file_mistakes[i].vm);
+		for (uint32_t v = 0; v < cfg.nr_vms; v++)
+			assert_int_equal(cfg.vms[v].bad,
+					 strcmp(cfg.vms[v].name,
+						file_mistakes[i].vm) == 0);
+	}
+}
+
+static void test_nul_byte(void **state)
+{
+	static const char text[] = "[vm a]\nkernel=k\0k\n";
+
+	(void)state;
+	assert_int_equal(config_parse(text, sizeof(text) - 1, &cfg), -22);
+	assert_string_equal(cfg.errors[0].text,
+			    "byte 0x00 in column 9; expected printable ASCII");
+	assert_int_equal(cfg.errors[0].line, 2);
+	assert_true(cfg.vms[0].bad);
+}
+
+/* A mebibyte in one line is one error, and the file goes on behind it. */
+static void test_huge_line(void **state)
+{
+	static const char head[] = "[vm a]\nkernel=k\ncmdline=";
+	static const char tail[] = "\n[vm b]\nkernel=k\n";
+	size_t n = 1 << 20;
+	char *text = malloc(sizeof(head) + n + sizeof(tail));
+
+	(void)state;
+	strcpy(text, head);
+	memset(text + sizeof(head) - 1, 'x', n);
+	strcpy(text + sizeof(head) - 1 + n, tail);
+	assert_int_equal(parse(text), -22);
+	assert_int_equal(cfg.nr_errors, 1);
+	assert_int_equal(cfg.errors[0].line, 3);
+	assert_string_equal(cfg.errors[0].text,
+			    "line of 1048584 characters; expected at most "
+			    "4096");
+	assert_true(cfg.vms[0].bad);
+	assert_int_equal(cfg.nr_vms, 2);
+	assert_false(cfg.vms[1].bad);
+	free(text);
+}
+
+static void test_too_long_values(void **state)
+{
+	char text[CONFIG_LINE_MAX];
+
+	(void)state;
+	snprintf(text, sizeof(text), "[vm a]\nkernel=k\ncmdline=%01024d\n", 0);
+	assert_int_equal(parse(text), -22);
+	assert_string_equal(cfg.errors[0].text,
+			    "cmdline: 1024 characters are too long; expected "
+			    "at most 1023");
+	snprintf(text, sizeof(text), "[vm a]\nkernel=k\ncmdline=%01023d\n", 0);
+	assert_int_equal(parse(text), 0);
+	snprintf(text, sizeof(text), "[vm a]\nkernel=%0128d\n", 0);
+	assert_int_equal(parse(text), -22);
+	snprintf(text, sizeof(text), "[vm a%031d]\nkernel=k\n", 0);
+	assert_int_equal(parse(text), -22);
+}
+
+static void test_many_vms_and_errors(void **state)
+{
+	static char text[40 * 64];
+	size_t n = 0;
+
+	(void)state;
+	for (int i = 0; i < 33; i++)
+		n += (size_t)snprintf(text + n, sizeof(text) - n,
+				      "[vm v%d]\nkernel=k\n", i);
+	assert_int_equal(parse(text), -22);
+	assert_int_equal(cfg.nr_vms, CONFIG_MAX_VMS);
+	assert_string_equal(cfg.errors[0].text,
+			    "[vm v32]: too many; expected at most 32");
+
+	n = (size_t)snprintf(text, sizeof(text), "[vm a]\nkernel=k\n");
+	for (int i = 0; i < 100; i++)
+		n += (size_t)snprintf(text + n, sizeof(text) - n, "x%d=1\n", i);
+	assert_int_equal(parse(text), -22);
+	assert_int_equal(cfg.nr_errors, 100);
+	assert_int_equal(cfg.errors[31].line, 34);
+}
+
+static void test_error_format(void **state)
+{
+	char text[320];
+
+	(void)state;
+	(void)parse("[vm a]\nkernel=k\nvcpus=0\n");
+	config_error_format(&cfg.errors[0], text, sizeof(text));
+	assert_string_equal(text,
+			    "aerostat.conf:3: [vm a] vcpus: '0'; expected a "
+			    "number from 1 to 16");
+	(void)parse("");
+	config_error_format(&cfg.errors[0], text, sizeof(text));
+	assert_memory_equal(text, "aerostat.conf: no VM; ", 22);
+}
+
+/* The documentation names each key that the parser knows, and no other. */
+static void test_every_key_is_documented(void **state)
+{
+	char text[160];
+	unsigned nr_vm = 0, nr_host = 0;
+
+	(void)state;
+	for (size_t i = 0; i < nr_config_keys; i++) {
+		bool host = strcmp(config_keys[i].section, "host") == 0;
+
+		snprintf(text, sizeof(text), "[%s]\n%s = !\n",
+			 host ? "host" : "vm a", config_keys[i].key);
+		(void)parse(text);
+		assert_null(strstr(cfg.errors[0].text, "unknown key"));
+		nr_vm += !host;
+		nr_host += host;
+	}
+	/* The message for an unknown key lists what the parser knows. */
+	(void)parse("[host]\nx=1\n[vm a]\nx=1\n");
+	for (unsigned e = 0; e < 2; e++) {
+		unsigned words = 1;
+		const char *s = strstr(cfg.errors[e].text, "one of ") + 7;
+
+		for (; *s; s++)
+			words += *s == ' ';
+		assert_int_equal(words, e == 0 ? nr_host : nr_vm);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_full_file),
+		cmocka_unit_test(test_defaults),
+		cmocka_unit_test(test_sizes_follow_each_other),
+		cmocka_unit_test(test_mistakes_in_a_vm),
+		cmocka_unit_test(test_mistakes_in_files),
+		cmocka_unit_test(test_nul_byte),
+		cmocka_unit_test(test_huge_line),
+		cmocka_unit_test(test_too_long_values),
+		cmocka_unit_test(test_many_vms_and_errors),
+		cmocka_unit_test(test_error_format),
+		cmocka_unit_test(test_every_key_is_documented),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
