@@ -92,7 +92,7 @@ $(B)/aerostat.elf: $(OBJ) $(B)/symbols.o linker.ld
 # archive: one is linked only where nothing real answers.
 
 UNIT := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c))
-UNIT_CFLAGS := -std=gnu11 -O1 -g $(WARN) -fsanitize=address,undefined \
+UNIT_CFLAGS := -std=gnu11 -O1 -g -DDEBUG=1 $(WARN) -fsanitize=address,undefined \
 	-fno-sanitize-recover=all -fno-omit-frame-pointer \
 	-Itests/unit/fakes -Itests/unit -I. -I$(B)/gen
 UNIT_FAKES := $(patsubst %,$(B)/unit/obj/%.o,$(wildcard tests/unit/fakes/*.c))

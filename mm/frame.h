@@ -10,6 +10,8 @@
  *
  * The record of a block's first frame speaks for the whole block (`order`);
  * records of its other frames are meaningless until the block is split.
+ * Blocks are naturally aligned, so that walking records from 0 in steps of the
+ * block's order always meets first frames only.
  */
 #ifndef MM_FRAME_H
 #define MM_FRAME_H
@@ -25,6 +27,8 @@ enum frame_type {
 	FRAME_FIRMWARE, /* reserved, runtime services, ACPI */
 	FRAME_IMAGE,	/* the hypervisor's code and data */
 	FRAME_RECORDS,	/* these records themselves */
+	FRAME_LOADER,	/* the loader's, until mm_release_loader_memory() */
+	FRAME_LOW,	/* usable below 1 MiB, until the same moment */
 	FRAME_FILE,	/* loaded files (kernels, initrds) */
 	FRAME_HEAP,	/* kernel heap */
 	FRAME_HOSTPT,	/* host page tables */
@@ -41,15 +45,20 @@ enum frame_type {
 struct mobject;
 
 struct frame {
-	uint8_t type;  /* enum frame_type */
-	uint8_t order; /* of the block this frame heads */
-	uint8_t node;  /* NUMA node */
-	uint8_t flags; /* FRAME_F_* */
-	uint32_t refs; /* mappings or holders */
+	union {
+		struct {
+			uint8_t type;  /* enum frame_type */
+			uint8_t order; /* of the block this frame heads */
+			uint8_t node;  /* NUMA node */
+			uint8_t flags; /* FRAME_F_* */
+		};
+		uint32_t kind; /* all four, to compare or set at once */
+	};
+	uint32_t refs; /* mappings or holders; LEAVING: frames in the run */
 	union {
 		struct {
 			uint32_t next, prev;
-		} free;	     /* free list, hfn */
+		} free;	     /* free list or chain of runs, hfn */
 		void *owner; /* mobject, gspace, or NULL */
 	};
 	uint64_t index; /* page index in the owner */
@@ -57,8 +66,10 @@ struct frame {
 };
 _Static_assert(sizeof(struct frame) <= 32, "0.8 % of RAM");
 
-#define FRAME_F_CLEAN  0x01u /* known to hold only zeros */
-#define FRAME_F_PINNED 0x02u /* never a victim */
+#define FRAME_F_CLEAN	0x01u /* known to hold only zeros */
+#define FRAME_F_PINNED	0x02u /* never a victim */
+#define FRAME_F_LISTED	0x04u /* heads a block on a zone's free list */
+#define FRAME_F_LEAVING 0x08u /* heads a run in a struct frame_chain */
 
 /* Allocation flags. */
 #define FA_ZERO	      0x01u /* the block must hold only zeros */
@@ -76,11 +87,79 @@ MUST_CHECK int frame_alloc(unsigned order, enum frame_type type, unsigned flags,
 
 /* Frees a block; its content counts as dirty. Wakes those who wait. */
 void frame_free(hfn_t first, unsigned order);
+/* The same for a block got with FA_ZERO and never written: stays clean. */
+void frame_free_clean(hfn_t first, unsigned order);
+
+/*
+ * Frames of FRAME_DATA on their way out: taken from their owner, not yet free
+ * because some CPU may still have a translation. A chain is built under the
+ * owner's lock and freed whole after the flush. Runs of adjacent frames are
+ * recorded in the first frame's record, so that a run costs the buddy
+ * little more than one frame.
+ */
+struct frame_chain {
+	struct frame *last; /* heads the latest run; NULL: empty */
+	uint64_t end;	    /* hfn after the latest run */
+	uint64_t npages;
+};
+#define FRAME_CHAIN_INIT                                                       \
+	{                                                                      \
+		NULL, 0, 0                                                     \
+	}
+
+/* After return every frame of the chain is free (dirty), the chain empty. */
+void frame_free_chain(struct frame_chain *ch);
+
+/*
+ * For the boot phase and other owners of odd runs: frees [first, first +
+ * npages), whose records all have the given type and order 0.
+ */
+void frame_free_run(hfn_t first, uint64_t npages, enum frame_type type);
+
+extern struct frame *frame_records; /* [const after mm_init] */
+extern uint64_t frame_nr_records;   /* [const after mm_init] */
 
 /* The record of f. f must be below frame_limit(). */
-struct frame *frame_of(hfn_t f);
-hfn_t frame_hfn(const struct frame *fr);
-hfn_t frame_limit(void); /* one past the highest frame of RAM */
+static inline struct frame *frame_of(hfn_t f)
+{
+	return &frame_records[f.raw];
+}
+
+static inline hfn_t frame_hfn(const struct frame *fr)
+{
+	return hfn((uint64_t)(fr - frame_records));
+}
+
+/* One past the highest frame of RAM. */
+static inline hfn_t frame_limit(void)
+{
+	return hfn(frame_nr_records);
+}
+
+/* Begins a run of npages frames at fr; see frame_chain_add(). */
+void frame_chain_begin(struct frame_chain *ch, struct frame *fr,
+		       uint32_t npages);
+
+/*
+ * Adds npages adjacent frames from first on, which the caller owned as
+ * FRAME_DATA. Interior records become meaningless.
+ */
+static inline void frame_chain_add(struct frame_chain *ch, hfn_t first,
+				   uint32_t npages)
+{
+	if (ch->end == first.raw && ch->last)
+		ch->last->refs += npages;
+	else
+		frame_chain_begin(ch, frame_of(first), npages);
+	ch->end = first.raw + npages;
+	ch->npages += npages;
+}
+
+/* "data", "heap", ... for listings. */
+const char *frame_type_name(enum frame_type type);
+
+/* True if guests may take npages more frames now. */
+bool frame_guest_may_take(uint64_t npages);
 
 /* One consistent-enough snapshot for `mem` and audit (sums are exact at rest).
  */

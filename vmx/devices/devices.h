@@ -18,8 +18,6 @@
 MUST_CHECK int devices_create(struct vm *vm);
 /* As after reset; vCPUs are stopped. */
 void devices_reset(struct vm *vm);
-/* Before the vCPUs and the guest-physical space are freed; vCPUs are stopped.
- */
 void devices_destroy(struct vm *vm);
 
 /*
@@ -41,10 +39,7 @@ bool devices_mmio_write(struct vcpu *v, gpa_t a, unsigned nbytes, uint64_t val);
 /* ---- local APIC (vmx/devices/lapic.c), one per vCPU ---- */
 struct lapic;
 MUST_CHECK int lapic_create(struct vcpu *v, struct lapic **out);
-/* Power-up state. On the vCPU's thread or before it runs. */
-void lapic_reset(struct lapic *l);
-/* INIT: as lapic_reset, but mode (x2APIC) and base address stay. */
-void lapic_init_signal(struct lapic *l);
+void lapic_reset(struct lapic *l); /* power-up/INIT state; keeps the ID */
 void lapic_destroy(struct lapic *l);
 
 /* IA32_APIC_BASE and x2APIC MSRs 0x800..0x8ff. 0, or -EINVAL: inject #GP. */

@@ -1,0 +1,384 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Allocation of frames: per-CPU caches of single frames in front of the zones,
+ * watermarks, counters by type.
+ *
+ * Invariant: zones never fall below min_guest through guests, nor below
+ * min_kernel through anyone but FA_RESERVE users. Cached frames have left the
+ * zone, so taking them needs no check.
+ */
+#include "kernel/bug.h"
+#include "kernel/errno.h"
+#include "kernel/lib.h"
+#include "kernel/percpu.h"
+#include "mm/frame_priv.h"
+#include "mm/memwait.h"
+
+#define CACHE_SIZE  64u
+#define CACHE_ORDER 5u
+#define CACHE_BATCH (1u << CACHE_ORDER)
+
+/*
+ * Owned by its CPU; threads are not preempted inside mm/, and interrupt
+ * handlers allocate nothing.
+ */
+struct frame_cache {
+	uint32_t nr[BLOCK_NR_KINDS];
+	uint32_t stack[BLOCK_NR_KINDS][CACHE_SIZE]; /* hfn */
+	/*
+	 * Frames of each type taken minus given back by this CPU; only the
+	 * sum over CPUs has a meaning. FRAME_FREE is counted in the zones.
+	 */
+	int64_t nr_type[FRAME_NR_TYPES]; /* [this CPU; others read] */
+} ALIGNED(64);
+
+static struct frame_cache caches[MAX_CPUS];
+
+struct frame *frame_records;
+uint64_t frame_nr_records;
+uint64_t frame_nr_ram;
+struct zone zones[MAX_NODES];
+unsigned nr_zones;
+
+void frame_count(enum frame_type type, int64_t npages)
+{
+	caches[cpu_id()].nr_type[type] += npages;
+}
+
+void frame_init(void)
+{
+	memset(caches, 0, sizeof(caches));
+	frame_nr_ram = 0;
+}
+
+/* ---- taking ---- */
+
+static void claim(hfn_t first, unsigned order, enum frame_type type)
+{
+	struct frame *fr = frame_of(first);
+
+	fr->kind = frame_kind(type, order, fr->node, 0);
+	fr->refs = 1;
+	fr->owner = NULL;
+}
+
+/* Frames that a request must leave in the zone. */
+static uint64_t watermark(const struct zone *z, unsigned flags)
+{
+	if (flags & FA_GUEST)
+		return z->min_guest;
+	return flags & FA_RESERVE ? 0 : z->min_kernel;
+}
+
+static bool zone_may_take(const struct zone *z, uint64_t npages, unsigned flags)
+{
+	return zone_nr_free(z) >= npages + watermark(z, flags);
+}
+
+/* Pushes the block's frames so that they are popped in ascending order. */
+static void cache_push_block(struct frame_cache *c, struct zone *z, hfn_t first,
+			     unsigned order, enum block_kind k)
+{
+	uint32_t kind = frame_kind(FRAME_FREE, 0, z->node, block_flags(k));
+
+	for (uint64_t i = 1ull << order; i-- > 0;) {
+		frame_of(hfn_add(first, i))->kind = kind;
+		c->stack[k][c->nr[k]++] = (uint32_t)(first.raw + i);
+	}
+}
+
+/*
+ * The order in which to take frames for a cache: whole batches, but rather
+ * fragments than a piece of a 2 MiB block.
+ */
+static unsigned refill_order(const struct zone *z, enum block_kind k)
+{
+	const uint32_t medium = (1u << ORDER_2M) - CACHE_BATCH;
+	const uint32_t fragments = CACHE_BATCH - 1;
+	uint32_t have = z->nonempty[k];
+
+	return !(have & medium) && (have & fragments) ? 0 : CACHE_ORDER;
+}
+
+/* True if the cache holds a frame of kind k now. */
+static bool cache_refill(struct frame_cache *c, struct zone *z,
+			 enum block_kind k, unsigned flags)
+{
+	unsigned order;
+	hfn_t first;
+
+	spin_lock(&z->lock);
+	/* A batch taken from the reserve would reach guests later. */
+	if (!zone_may_take(z, CACHE_BATCH, FA_GUEST)) {
+		if (zone_may_take(z, 1, flags) && buddy_take(z, 0, k, &first))
+			cache_push_block(c, z, first, 0, k);
+	} else {
+		order = refill_order(z, k);
+		while (c->nr[k] < CACHE_BATCH &&
+		       buddy_take(z, order, k, &first)) {
+			cache_push_block(c, z, first, order, k);
+			order = refill_order(z, k);
+			if (order && c->nr[k])
+				break;
+		}
+	}
+	spin_unlock(&z->lock);
+	return c->nr[k] != 0;
+}
+
+static struct zone *nth_zone(unsigned i)
+{
+	/* Node 0 first, until CPUs know their node. */
+	return &zones[i];
+}
+
+static bool take_one(struct frame_cache *c, enum block_kind k, unsigned flags,
+		     hfn_t *out)
+{
+	for (unsigned i = 0; !c->nr[k] && i < nr_zones; i++)
+		if (cache_refill(c, nth_zone(i), k, flags))
+			break;
+	if (!c->nr[k])
+		return false;
+	*out = hfn(c->stack[k][--c->nr[k]]);
+	return true;
+}
+
+static bool take_block(unsigned order, enum block_kind k, unsigned flags,
+		       hfn_t *out)
+{
+	for (unsigned i = 0; i < nr_zones; i++) {
+		struct zone *z = nth_zone(i);
+		bool ok;
+
+		spin_lock(&z->lock);
+		ok = zone_may_take(z, 1ull << order, flags);
+		ok = ok && (buddy_take(z, order, k, out) ||
+			    (k == BLOCK_DIRTY && buddy_join_mixed(z, order) &&
+			     buddy_take(z, order, k, out)));
+		spin_unlock(&z->lock);
+		if (ok)
+			return true;
+	}
+	return false;
+}
+
+static bool take(unsigned order, enum block_kind k, unsigned flags, hfn_t *out)
+{
+	if (order == 0)
+		return take_one(&caches[cpu_id()], k, flags, out);
+	return take_block(order, k, flags, out);
+}
+
+static int take_zeroed(unsigned order, unsigned flags, hfn_t *out)
+{
+	if (take(order, BLOCK_CLEAN, flags, out)) {
+		ASSERT(frames_are_zero(*out, 1ull << order));
+		return 0;
+	}
+	if (flags & FA_CLEAN_ONLY)
+		return -EAGAIN;
+	if (!take(order, BLOCK_DIRTY, flags, out))
+		return -ENOMEM;
+	zero_frames(*out, 1ull << order);
+	__atomic_fetch_add(&nr_zeroed_fault, 1ull << order, __ATOMIC_RELAXED);
+	return 0;
+}
+
+static NOINLINE int alloc_slow(unsigned order, enum frame_type type,
+			       unsigned flags, hfn_t *out)
+{
+	int err = 0;
+
+	BUG_ON(order > FRAME_MAX_ORDER || type == FRAME_FREE);
+	if (flags & (FA_ZERO | FA_CLEAN_ONLY))
+		err = take_zeroed(order, flags, out);
+	else if (!take(order, BLOCK_DIRTY, flags, out) &&
+		 !take(order, BLOCK_CLEAN, flags, out))
+		err = -ENOMEM;
+	if (err)
+		return err;
+	claim(*out, order, type);
+	frame_count(type, 1ll << order);
+	return 0;
+}
+
+int frame_alloc(unsigned order, enum frame_type type, unsigned flags,
+		hfn_t *out)
+{
+	struct frame_cache *c = &caches[cpu_id()];
+	enum block_kind k =
+		flags & (FA_ZERO | FA_CLEAN_ONLY) ? BLOCK_CLEAN : BLOCK_DIRTY;
+
+	if (unlikely(order || !c->nr[k]))
+		return alloc_slow(order, type, flags, out);
+	*out = hfn(c->stack[k][--c->nr[k]]);
+	ASSERT(k == BLOCK_DIRTY || frames_are_zero(*out, 1));
+	claim(*out, 0, type);
+	c->nr_type[type]++;
+	return 0;
+}
+
+bool frame_guest_may_take(uint64_t npages)
+{
+	/* Unlocked reads: the answer is old anyway when the caller has it. */
+	for (unsigned i = 0; i < nr_zones; i++)
+		if (zone_may_take(&zones[i], npages, FA_GUEST))
+			return true;
+	return false;
+}
+
+/* ---- giving back ---- */
+
+static void put_run(hfn_t first, uint64_t npages, enum block_kind k)
+{
+	while (npages) {
+		/* Nodes begin at multiples of 1 GiB; a run may span two. */
+		uint64_t n = min(npages, PAGES_1G - first.raw % PAGES_1G);
+		struct zone *z = zone_of(first);
+
+		spin_lock(&z->lock);
+		buddy_put(z, first, n, k);
+		spin_unlock(&z->lock);
+		first = hfn_add(first, n);
+		npages -= n;
+	}
+	if (unlikely(memwait_pending()))
+		memwait_wake();
+}
+
+static void cache_put(struct frame_cache *c, hfn_t first, enum block_kind k)
+{
+	if (unlikely(c->nr[k] == CACHE_SIZE)) {
+		/* The oldest half goes, the youngest is warm. */
+		for (unsigned i = 0; i < CACHE_BATCH; i++)
+			put_run(hfn(c->stack[k][i]), 1, k);
+		memmove(c->stack[k], c->stack[k] + CACHE_BATCH,
+			CACHE_BATCH * sizeof(c->stack[k][0]));
+		c->nr[k] -= CACHE_BATCH;
+	}
+	frame_of(first)->kind = frame_kind(FRAME_FREE, 0, frame_of(first)->node,
+					   block_flags(k));
+	c->stack[k][c->nr[k]++] = (uint32_t)first.raw;
+}
+
+static void free_block(hfn_t first, unsigned order, enum block_kind k)
+{
+	struct frame_cache *c = &caches[cpu_id()];
+	struct frame *fr = frame_of(first);
+
+	BUG_ON(fr->type <= FRAME_FREE || fr->order != order);
+	c->nr_type[fr->type] -= 1ll << order;
+	if (order == 0 && !memwait_pending())
+		cache_put(c, first, k);
+	else
+		put_run(first, 1ull << order, k);
+}
+
+void frame_free(hfn_t first, unsigned order)
+{
+	ASSERT((frames_poison(first, 1ull << order), true));
+	free_block(first, order, BLOCK_DIRTY);
+}
+
+void frame_free_clean(hfn_t first, unsigned order)
+{
+	ASSERT(frames_are_zero(first, 1ull << order));
+	free_block(first, order, BLOCK_CLEAN);
+}
+
+void frame_free_run(hfn_t first, uint64_t npages, enum frame_type type)
+{
+	ASSERT((frames_poison(first, npages), true));
+	frame_count(type, -(int64_t)npages);
+	put_run(first, npages, BLOCK_DIRTY);
+}
+
+/* ---- chains of leaving frames ---- */
+
+void frame_chain_begin(struct frame_chain *ch, struct frame *fr,
+		       uint32_t npages)
+{
+	BUG_ON(fr->type != FRAME_DATA || fr->flags & FRAME_F_LEAVING);
+	fr->flags = FRAME_F_LEAVING;
+	fr->order = 0;
+	fr->refs = npages;
+	fr->free.next =
+		ch->last ? (uint32_t)frame_hfn(ch->last).raw : FRAME_NIL;
+	ch->last = fr;
+}
+
+void frame_free_chain(struct frame_chain *ch)
+{
+	struct frame *fr = ch->last;
+
+	while (fr) {
+		uint32_t next = fr->free.next;
+
+		frame_free_run(frame_hfn(fr), fr->refs, FRAME_DATA);
+		fr = next == FRAME_NIL ? NULL : &frame_records[next];
+	}
+	*ch = (struct frame_chain)FRAME_CHAIN_INIT;
+}
+
+/* ---- what there is ---- */
+
+static uint64_t nr_of_type(enum frame_type type)
+{
+	int64_t n = 0;
+
+	for (unsigned i = 0; i < MAX_CPUS; i++)
+		n += READ_ONCE(caches[i].nr_type[type]);
+	return (uint64_t)n;
+}
+
+static void add_zone(struct frame_stats *out, struct zone *z)
+{
+	spin_lock(&z->lock);
+	out->nr_free_clean += z->nr_free[BLOCK_CLEAN];
+	out->nr_free_dirty += z->nr_free[BLOCK_DIRTY] + z->nr_zeroing;
+	out->reserve += z->min_guest;
+	for (unsigned o = 0; o <= FRAME_MAX_ORDER; o++)
+		out->nr_free_order[o] += z->nr_blocks[o];
+	spin_unlock(&z->lock);
+}
+
+void frame_get_stats(struct frame_stats *out)
+{
+	*out = (struct frame_stats){
+		.nr_total = frame_nr_ram,
+		.nr_zeroed_idle = READ_ONCE(nr_zeroed_idle),
+		.nr_zeroed_fault = READ_ONCE(nr_zeroed_fault),
+	};
+	for (unsigned i = 0; i < nr_zones; i++)
+		add_zone(out, &zones[i]);
+	for (unsigned i = 0; i < MAX_CPUS; i++) {
+		uint32_t clean = READ_ONCE(caches[i].nr[BLOCK_CLEAN]);
+		uint32_t dirty = READ_ONCE(caches[i].nr[BLOCK_DIRTY]);
+
+		out->nr_free_clean += clean;
+		out->nr_free_dirty += dirty;
+		out->nr_cached += clean + dirty;
+	}
+	for (unsigned t = 0; t < FRAME_NR_TYPES; t++)
+		if (t != FRAME_FREE && t != FRAME_ABSENT)
+			out->nr_type[t] = nr_of_type((enum frame_type)t);
+	out->nr_type[FRAME_FREE] = out->nr_free_clean + out->nr_free_dirty;
+}
+
+const char *frame_type_name(enum frame_type type)
+{
+	static const char *const names[FRAME_NR_TYPES] = {
+		[FRAME_ABSENT] = "absent",     [FRAME_FREE] = "free",
+		[FRAME_FIRMWARE] = "firmware", [FRAME_IMAGE] = "image",
+		[FRAME_RECORDS] = "records",   [FRAME_LOADER] = "loader",
+		[FRAME_LOW] = "low",	       [FRAME_FILE] = "file",
+		[FRAME_HEAP] = "heap",	       [FRAME_HOSTPT] = "hostpt",
+		[FRAME_STACK] = "stack",       [FRAME_STAGE2] = "stage2",
+		[FRAME_VMX] = "vmx",	       [FRAME_MOBJECT] = "mobject",
+		[FRAME_DATA] = "data",	       [FRAME_ZERO] = "zero",
+		[FRAME_SHARED] = "shared",
+	};
+
+	return type < FRAME_NR_TYPES ? names[type] : "?";
+}

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Waiting for host memory.
+ *
+ * Invariant: a waiter is counted in memwait_nr from before it looks at the
+ * free count until it goes on, so that whoever frees memory after that look
+ * sees it.
+ */
+#include "mm/memwait.h"
+#include "kernel/clock.h"
+#include "kernel/thread.h"
+#include "mm/frame.h"
+
+/*
+ * Frames wanted above the guests' mark before waiters go on: less would let
+ * them come back at once, with a wake-up for each page.
+ */
+#define WAKE_HEADROOM 512u
+/* After this long any single frame will do. */
+#define PATIENCE_NS 100000000ull
+
+uint32_t memwait_nr;
+static struct waitq waiters;
+
+void memwait_init(void)
+{
+	waitq_init(&waiters);
+}
+
+void memwait_wait(const volatile bool *stop)
+{
+	struct waitq_entry e;
+	uint64_t impatient = rdtsc() + ns_to_tsc(PATIENCE_NS);
+
+	__atomic_fetch_add(&memwait_nr, 1, __ATOMIC_SEQ_CST);
+	waitq_prepare(&waiters, &e);
+	while (!*stop && !frame_guest_may_take(WAKE_HEADROOM)) {
+		if (rdtsc() >= impatient) {
+			if (frame_guest_may_take(1))
+				break;
+			impatient = rdtsc() + ns_to_tsc(PATIENCE_NS);
+		}
+		thread_park_until(impatient);
+	}
+	waitq_finish(&waiters, &e);
+	__atomic_fetch_sub(&memwait_nr, 1, __ATOMIC_SEQ_CST);
+}
+
+void memwait_wake(void)
+{
+	if (frame_guest_may_take(WAKE_HEADROOM))
+		waitq_wake_all(&waiters);
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Threads that wait until host memory comes free. Being short of memory is
+ * a state, not an error: a vCPU waits here and nothing dies.
+ */
+#ifndef MM_MEMWAIT_H
+#define MM_MEMWAIT_H
+
+#include "kernel/compiler.h"
+
+void memwait_init(void);
+
+/* How many threads wait. [atomic] */
+extern uint32_t memwait_nr;
+
+/*
+ * Blocks until guests may take memory again or *stop becomes true (whoever
+ * sets it unparks the thread). No lock held.
+ */
+void memwait_wait(const volatile bool *stop);
+
+/* Memory came free. Any context that may take LOCK_WAITQ. */
+void memwait_wake(void);
+
+static inline bool memwait_pending(void)
+{
+	return __atomic_load_n(&memwait_nr, __ATOMIC_RELAXED) != 0;
+}
+
+#endif
