@@ -46,7 +46,8 @@
 #define AEROSTAT_HC_MEM_DISCARD                                                \
 	(AEROSTAT_HC_BASE + 0x14) /* gfn, npages -> pages taken */
 
-#define AEROSTAT_BATCH_MAX 512u
+#define AEROSTAT_BATCH_MAX   512u
+#define AEROSTAT_DISCARD_MAX 262144u /* pages of one MEM_DISCARD: 1 GiB */
 
 #define AEROSTAT_SHUTDOWN_POWEROFF 0u
 #define AEROSTAT_SHUTDOWN_REBOOT   1u

@@ -13,6 +13,7 @@ enum lock_level {
 	LOCK_CONSOLE_MUX = 4, /* which console has the line (mutex) */
 	LOCK_VM_LIFE = 6,     /* start/stop/destroy of one VM (mutex) */
 	LOCK_VM_LIST = 10,    /* the list of VMs */
+	LOCK_PCI = 12,	      /* PCI configuration of one VM (mutex) */
 	LOCK_DEVICE = 15,     /* registers of one virtual device */
 	LOCK_IOAPIC = 18,     /* one VM's IOAPIC and PIC */
 	LOCK_LAPIC = 19,      /* one vCPU's local APIC */

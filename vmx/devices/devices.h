@@ -18,6 +18,8 @@
 MUST_CHECK int devices_create(struct vm *vm);
 /* As after reset; vCPUs are stopped. */
 void devices_reset(struct vm *vm);
+/* Before the vCPUs and the guest-physical space are freed; vCPUs are stopped.
+ */
 void devices_destroy(struct vm *vm);
 
 /*
@@ -39,7 +41,10 @@ bool devices_mmio_write(struct vcpu *v, gpa_t a, unsigned nbytes, uint64_t val);
 /* ---- local APIC (vmx/devices/lapic.c), one per vCPU ---- */
 struct lapic;
 MUST_CHECK int lapic_create(struct vcpu *v, struct lapic **out);
-void lapic_reset(struct lapic *l); /* power-up/INIT state; keeps the ID */
+/* Power-up state. On the vCPU's thread or before it runs. */
+void lapic_reset(struct lapic *l);
+/* INIT: as lapic_reset, but mode (x2APIC) and base address stay. */
+void lapic_init_signal(struct lapic *l);
 void lapic_destroy(struct lapic *l);
 
 /* IA32_APIC_BASE and x2APIC MSRs 0x800..0x8ff. 0, or -EINVAL: inject #GP. */

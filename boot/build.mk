@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# The UEFI loader with the hypervisor inside: build/BOOTX64.EFI.
+# It links the kernel's pure code (config parser, strings, printf), compiled
+# once more in firmware's code model.
+
+EFI_PURE := kernel/config.c kernel/lib.c kernel/printf.c kernel/string.c
+EFI_OBJ  := $(patsubst %,$(B)/efi/%.o,$(wildcard boot/*.c) $(EFI_PURE)) \
+	$(B)/efi/boot/image.asm.o
+EFI_CFLAGS := -std=gnu11 -ffreestanding -mno-red-zone -mgeneral-regs-only -O2 \
+	-g $(WARN) -fpic -fshort-wchar -fno-stack-protector -fno-common \
+	-fno-asynchronous-unwind-tables -fcf-protection=none \
+	-fvisibility=hidden -DGNU_EFI_USE_MS_ABI -I. -I$(B)/gen \
+	-isystem /usr/include/efi -isystem /usr/include/efi/x86_64
+
+$(B)/efi/%.c.o: %.c | $(B)/gen/version.h
+	@mkdir -p $(@D)
+	$(CC) $(EFI_CFLAGS) -MMD -MF $(@:.o=.d) -c -o $@ $<
+
+$(B)/efi/aerostat.elf: $(B)/aerostat.elf
+	@mkdir -p $(@D)
+	objcopy --strip-all $< $@
+
+$(B)/efi/boot/image.asm.o: boot/image.asm $(B)/efi/aerostat.elf
+	@mkdir -p $(@D)
+	nasm -f elf64 -DKERNEL_ELF='"$(B)/efi/aerostat.elf"' -o $@ $<
+
+$(B)/efi/loader.so: $(EFI_OBJ)
+	$(LD) -nostdlib -shared -Bsymbolic -znocombreloc -znoexecstack \
+		--no-undefined --no-warn-rwx-segments \
+		-T /usr/lib/elf_x86_64_efi.lds -o $@ \
+		/usr/lib/crt0-efi-x86_64.o $^ /usr/lib/libgnuefi.a
+
+$(B)/BOOTX64.EFI: $(B)/efi/loader.so
+	objcopy -j .text -j .sdata -j .data -j .dynamic -j .dynsym -j .rel \
+		-j .rela -j .rel.* -j .rela.* -j .reloc \
+		--target efi-app-x86_64 --subsystem=10 $< $@
+
+ALL += $(if $(ELF),$(B)/BOOTX64.EFI)
+-include $(wildcard $(B)/efi/*/*.d)

@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The list of CPUs: from the ACPI MADT, else from EFI MP Services (some
+ * firmware, such as OVMF in Bochs, has no ACPI tables), else this CPU alone.
+ */
+#include "boot/loader.h"
+#include "kernel/errno.h"
+#include "kernel/lib.h"
+
+#define CPU_ENABLED 0x1u
+#define CPU_BOOT    0x2u
+#define SOURCE_NONE 0u
+#define SOURCE_MADT 1u
+#define SOURCE_MP   2u
+#define MAX_CPUS    4096u /* a bound on what broken tables can claim */
+
+/* ACPI, "Root System Description Pointer". */
+struct rsdp {
+	char signature[8];
+	uint8_t checksum;
+	char oem[6];
+	uint8_t revision;
+	uint32_t rsdt;
+	uint32_t nbytes; /* from here on only with revision 2 */
+	uint64_t xsdt;
+} PACKED;
+
+/* ACPI, "System Description Table Header". */
+struct acpi_header {
+	char signature[4];
+	uint32_t nbytes;
+	uint8_t revision, checksum;
+	char oem[6], oem_table[8];
+	uint32_t oem_revision, creator, creator_revision;
+} PACKED;
+_Static_assert(sizeof(struct acpi_header) == 36, "ACPI table header");
+
+/* ACPI, "Multiple APIC Description Table". */
+#define MADT_ENTRIES	 44u /* offset of the first entry */
+#define MADT_LAPIC	 0u
+#define MADT_X2APIC	 9u
+#define MADT_ENABLED	 0x1u
+#define MADT_ONLINE_ABLE 0x2u
+
+struct madt_entry {
+	uint8_t type, nbytes;
+	union {
+		struct {
+			uint8_t acpi_id, apic_id;
+			uint32_t flags;
+		} PACKED lapic;
+		struct {
+			uint16_t reserved;
+			uint32_t apic_id, flags;
+		} PACKED x2apic;
+	};
+} PACKED;
+
+/* UEFI PI, "MP Services Protocol"; gnu-efi doesn't declare it. */
+#define MP_SERVICES_GUID                                                       \
+	{                                                                      \
+		0x3fdda605, 0xa76e, 0x4f46,                                    \
+		{                                                              \
+			0xad, 0x29, 0x12, 0xf4, 0x53, 0x1b, 0x3d, 0x08         \
+		}                                                              \
+	}
+#define MP_IS_BSP     0x1u
+#define MP_IS_ENABLED 0x2u
+
+struct mp_processor {
+	UINT64 id; /* the local APIC's */
+	UINT32 flags;
+	UINT32 package, core, thread;
+	UINT64 extended[3]; /* newer versions of the protocol write more */
+};
+
+struct mp_services {
+	EFI_STATUS(EFIAPI *get_number)
+	(struct mp_services *this, UINTN *nr, UINTN *nr_enabled);
+	EFI_STATUS(EFIAPI *get_info)
+	(struct mp_services *this, UINTN i, struct mp_processor *out);
+};
+
+static uint32_t own_apic_id(void)
+{
+	uint32_t a, b, c, d;
+
+	__asm__ volatile("cpuid" : "=a"(a), "=b"(b), "=c"(c), "=d"(d) : "a"(0));
+	if (a >= 0xb) {
+		/* The x2APIC ID, if the leaf is implemented (EBX != 0). */
+		__asm__ volatile("cpuid"
+				 : "=a"(a), "=b"(b), "=c"(c), "=d"(d)
+				 : "a"(0xb), "c"(0));
+		if (b & 0xffff)
+			return d;
+	}
+	__asm__ volatile("cpuid" : "=a"(a), "=b"(b), "=c"(c), "=d"(d) : "a"(1));
+	return b >> 24;
+}
+
+static int list_alloc(struct boot_info *bi, uint32_t max_cpus)
+{
+	uint64_t nbytes = max_cpus * sizeof(struct boot_cpu);
+
+	if (loader_alloc(round_up(nbytes, PAGE_SIZE) >> PAGE_SHIFT,
+			 BOOT_MEM_LOADER, &bi->cpus)) {
+		con_printf("No memory for a list of %u CPUs.\n", max_cpus);
+		return -ENOMEM;
+	}
+	return 0;
+}
+
+static void list_add(struct boot_info *bi, uint32_t apic_id, bool enabled)
+{
+	struct boot_cpu *cpus = loader_ptr(bi->cpus);
+	uint32_t i;
+
+	for (i = 0; i < bi->nr_cpus; i++)
+		if (cpus[i].apic_id == apic_id)
+			return; /* an x2APIC entry may repeat a LAPIC one */
+	cpus[bi->nr_cpus++] = (struct boot_cpu){
+		.apic_id = apic_id,
+		.flags = (enabled ? CPU_ENABLED : 0) |
+			 (apic_id == own_apic_id() ? CPU_BOOT : 0),
+	};
+}
+
+/* The MADT by way of XSDT or RSDT; NULL: none. */
+static const struct acpi_header *find_madt(const struct rsdp *r)
+{
+	bool wide = r->revision >= 2 && r->xsdt;
+	const struct acpi_header *root =
+		loader_ptr(wide ? r->xsdt : (uint64_t)r->rsdt);
+	unsigned step = wide ? 8 : 4;
+	const struct acpi_header *t;
+	uint32_t at;
+
+	if (!root || root->nbytes < sizeof(*root))
+		return NULL;
+	for (at = sizeof(*root); at + step <= root->nbytes; at += step) {
+		uint64_t hpa = 0;
+
+		memcpy(&hpa, (const uint8_t *)root + at, step);
+		t = loader_ptr(hpa);
+		if (t && !memcmp(t->signature, "APIC", 4))
+			return t;
+	}
+	return NULL;
+}
+
+static void madt_entry_add(struct boot_info *bi, const struct madt_entry *e)
+{
+	uint32_t flags, id;
+
+	if (e->type == MADT_LAPIC && e->nbytes >= 8) {
+		flags = e->lapic.flags;
+		id = e->lapic.apic_id;
+	} else if (e->type == MADT_X2APIC && e->nbytes >= 16) {
+		flags = e->x2apic.flags;
+		id = e->x2apic.apic_id;
+	} else {
+		return;
+	}
+	if (flags & (MADT_ENABLED | MADT_ONLINE_ABLE))
+		list_add(bi, id, flags & MADT_ENABLED);
+}
+
+static int cpus_from_madt(struct boot_info *bi)
+{
+	const struct rsdp *r = loader_ptr(bi->rsdp);
+	const struct acpi_header *madt = r ? find_madt(r) : NULL;
+	const struct madt_entry *e;
+	uint32_t at;
+	int err;
+
+	if (!madt || madt->nbytes < MADT_ENTRIES)
+		return -ENOENT;
+	/* No entry of a CPU is shorter than 8 bytes. */
+	err = list_alloc(bi, min(madt->nbytes / 8, MAX_CPUS));
+	if (err)
+		return err;
+	for (at = MADT_ENTRIES; at + 2 <= madt->nbytes; at += e->nbytes) {
+		e = (const void *)((const uint8_t *)madt + at);
+		if (e->nbytes < 2 || e->nbytes > madt->nbytes - at ||
+		    bi->nr_cpus == MAX_CPUS)
+			break;
+		madt_entry_add(bi, e);
+	}
+	bi->cpu_source = SOURCE_MADT;
+	return bi->nr_cpus ? 0 : -ENOENT;
+}
+
+static int cpus_from_mp_services(struct boot_info *bi)
+{
+	EFI_GUID guid = MP_SERVICES_GUID;
+	struct mp_processor info;
+	struct mp_services *mp;
+	UINTN nr, nr_enabled, i;
+	void *p;
+	int err;
+
+	if (EFI_ERROR(efi_bs->LocateProtocol(&guid, NULL, &p)))
+		return -ENOENT;
+	mp = p;
+	if (EFI_ERROR(mp->get_number(mp, &nr, &nr_enabled)) || nr == 0)
+		return -ENOENT;
+	nr = min(nr, MAX_CPUS);
+	err = list_alloc(bi, (uint32_t)nr);
+	if (err)
+		return err;
+	for (i = 0; i < nr; i++)
+		if (!EFI_ERROR(mp->get_info(mp, i, &info)))
+			list_add(bi, (uint32_t)info.id,
+				 info.flags & MP_IS_ENABLED);
+	bi->cpu_source = SOURCE_MP;
+	return bi->nr_cpus ? 0 : -ENOENT;
+}
+
+int cpus_collect(struct boot_info *bi)
+{
+	int err = cpus_from_madt(bi);
+
+	if (err == -ENOENT)
+		err = cpus_from_mp_services(bi);
+	if (err != -ENOENT)
+		return err;
+	err = list_alloc(bi, 1);
+	if (err)
+		return err;
+	bi->cpu_source = SOURCE_NONE;
+	list_add(bi, own_apic_id(), true);
+	return 0;
+}

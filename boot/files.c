@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Reads \aerostat\aerostat.conf and the files that it names from the volume
+ * that the loader was started from. A file named several times is read once.
+ * A relative path starts in \aerostat\; slashes may lean either way.
+ */
+#include "boot/loader.h"
+#include "kernel/config.h"
+#include "kernel/errno.h"
+#include "kernel/lib.h"
+
+#define CONFIG_PATH "\\aerostat\\aerostat.conf"
+#define BASE_DIR    "\\aerostat\\"
+/* The config, and a kernel, an initrd and all modules of each VM. */
+#define MAX_FILES (1u + CONFIG_MAX_VMS * (2u + CONFIG_MAX_MODULES))
+/* Long reads, since each costs a seek; short enough for a bar that moves. */
+#define READ_CHUNK (1024u * 1024u)
+
+struct file_list {
+	struct boot_file *files; /* MAX_FILES of them */
+	char (*paths)[CONFIG_PATH_MAX];
+	uint32_t nr;
+	EFI_FILE_PROTOCOL *root; /* NULL: the volume can't be read */
+};
+
+static int status_to_errno(EFI_STATUS s)
+{
+	switch (s) {
+	case EFI_NOT_FOUND: return -ENOENT;
+	case EFI_OUT_OF_RESOURCES: return -ENOMEM;
+	default: return -EIO;
+	}
+}
+
+/* The root directory of the volume that this program came from. */
+static EFI_FILE_PROTOCOL *open_volume(void)
+{
+	EFI_GUID image_guid = EFI_LOADED_IMAGE_PROTOCOL_GUID;
+	EFI_GUID fs_guid = EFI_SIMPLE_FILE_SYSTEM_PROTOCOL_GUID;
+	EFI_SIMPLE_FILE_SYSTEM_PROTOCOL *fs;
+	EFI_FILE_PROTOCOL *root = NULL;
+	EFI_LOADED_IMAGE *image;
+	EFI_STATUS s;
+	void *p = NULL;
+
+	s = efi_bs->HandleProtocol(loader_image, &image_guid, &p);
+	image = p;
+	if (!EFI_ERROR(s)) {
+		s = efi_bs->HandleProtocol(image->DeviceHandle, &fs_guid, &p);
+		fs = p;
+		if (!EFI_ERROR(s))
+			s = fs->OpenVolume(fs, &root);
+	}
+	if (EFI_ERROR(s)) {
+		con_printf("The boot volume can't be opened: %s.\n",
+			   con_efi_error(s));
+		return NULL;
+	}
+	return root;
+}
+
+/* The path in the form that firmware wants. */
+static void to_efi_path(const char *path, CHAR16 *out)
+{
+	const char *prefix = BASE_DIR;
+
+	if (*path == '\\' || *path == '/')
+		prefix = "";
+	while (*prefix)
+		*out++ = (CHAR16)*prefix++;
+	for (; *path; path++)
+		*out++ = *path == '/' ? '\\' : (CHAR16)(unsigned char)*path;
+	*out = 0;
+}
+
+static EFI_STATUS file_nbytes(EFI_FILE_PROTOCOL *f, uint64_t *nbytes)
+{
+	EFI_GUID guid = EFI_FILE_INFO_ID;
+	EFI_FILE_INFO *info;
+	union {
+		EFI_FILE_INFO info;
+		uint8_t room[sizeof(EFI_FILE_INFO) + 512];
+	} buf;
+	UINTN n = sizeof(buf);
+	EFI_STATUS s = f->GetInfo(f, &guid, &n, &buf);
+
+	if (EFI_ERROR(s))
+		return s;
+	info = &buf.info;
+	if (info->Attribute & EFI_FILE_DIRECTORY)
+		return EFI_ACCESS_DENIED;
+	*nbytes = info->FileSize;
+	return EFI_SUCCESS;
+}
+
+/* Reads up to bf->expected_nbytes to bf->base with a bar; sets bf->nbytes. */
+static EFI_STATUS read_content(EFI_FILE_PROTOCOL *f, struct boot_file *bf)
+{
+	const char *path = loader_ptr(bf->path);
+	EFI_STATUS s;
+	UINTN n;
+
+	con_progress(path, 0, bf->expected_nbytes);
+	while (bf->nbytes < bf->expected_nbytes) {
+		n = min(bf->expected_nbytes - bf->nbytes, READ_CHUNK);
+		s = f->Read(f, &n, loader_ptr(bf->base + bf->nbytes));
+		if (EFI_ERROR(s) || n == 0)
+			return EFI_ERROR(s) ? s : EFI_VOLUME_CORRUPTED;
+		bf->nbytes += n;
+		con_progress(path, bf->nbytes, bf->expected_nbytes);
+	}
+	return EFI_SUCCESS;
+}
+
+static EFI_STATUS load_open_file(EFI_FILE_PROTOCOL *f, struct boot_file *bf)
+{
+	uint64_t npages;
+	EFI_STATUS s;
+
+	s = file_nbytes(f, &bf->expected_nbytes);
+	if (EFI_ERROR(s))
+		return s;
+	/* An empty file has a page too, so that base says where it is. */
+	npages = bf->expected_nbytes / PAGE_SIZE + 1;
+	if (loader_alloc(npages, BOOT_MEM_FILE, &bf->base))
+		return EFI_OUT_OF_RESOURCES;
+	return read_content(f, bf);
+}
+
+/* Adds a file to the list and loads it; the result is in its status. */
+static void file_load(struct file_list *l, const char *path)
+{
+	CHAR16 efi_path[sizeof(BASE_DIR) + CONFIG_PATH_MAX];
+	struct boot_file *bf = &l->files[l->nr];
+	EFI_FILE_PROTOCOL *f;
+	EFI_STATUS s;
+
+	str_copy(l->paths[l->nr], path, CONFIG_PATH_MAX);
+	bf->path = (uint64_t)l->paths[l->nr++];
+	bf->status = -EIO;
+	if (!l->root)
+		return;
+	to_efi_path(path, efi_path);
+	s = l->root->Open(l->root, &f, efi_path, EFI_FILE_MODE_READ, 0);
+	if (!EFI_ERROR(s)) {
+		s = load_open_file(f, bf);
+		f->Close(f);
+	}
+	bf->status = EFI_ERROR(s) ? status_to_errno(s) : 0;
+	if (EFI_ERROR(s)) {
+		bf->base = 0;
+		con_printf("\n%s: %s\n", path, con_efi_error(s));
+	}
+}
+
+/* Loads a file unless the path is empty or was already seen. */
+static void file_load_once(struct file_list *l, const char *path)
+{
+	uint32_t i;
+
+	if (!*path)
+		return;
+	for (i = 0; i < l->nr; i++)
+		if (!strcmp(l->paths[i], path))
+			return;
+	file_load(l, path);
+}
+
+static void load_named_files(struct file_list *l, struct config *cfg)
+{
+	const struct boot_file *conf = &l->files[0];
+	const struct config_vm *vm;
+	uint32_t i, j;
+
+	if (config_parse(loader_ptr(conf->base), conf->nbytes, cfg))
+		con_printf("%s: %u mistakes; first: line %u: %s\n", CONFIG_PATH,
+			   cfg->nr_errors, cfg->errors[0].line,
+			   cfg->errors[0].text);
+	for (i = 0; i < cfg->nr_vms; i++) {
+		vm = &cfg->vms[i];
+		if (vm->bad)
+			continue; /* must not start, so needs no files */
+		file_load_once(l, vm->kernel);
+		file_load_once(l, vm->initrd);
+		for (j = 0; j < vm->nr_modules; j++)
+			file_load_once(l, vm->modules[j]);
+	}
+}
+
+static uint64_t pages_of(uint64_t nbytes)
+{
+	return round_up(nbytes, PAGE_SIZE) >> PAGE_SHIFT;
+}
+
+int files_load(struct boot_info *bi)
+{
+	struct file_list l = { 0 };
+	uint64_t paths, cfg;
+
+	if (loader_alloc(pages_of(MAX_FILES * sizeof(*l.files)),
+			 BOOT_MEM_LOADER, &bi->files) ||
+	    loader_alloc(pages_of(MAX_FILES * sizeof(*l.paths)),
+			 BOOT_MEM_LOADER, &paths) ||
+	    loader_alloc(pages_of(sizeof(struct config)), BOOT_MEM_LOADER,
+			 &cfg)) {
+		con_printf("No memory for the list of files.\n");
+		return -ENOMEM;
+	}
+	l.files = loader_ptr(bi->files);
+	l.paths = loader_ptr(paths);
+	l.root = open_volume();
+	file_load(&l, CONFIG_PATH);
+	if (!l.files[0].status)
+		load_named_files(&l, loader_ptr(cfg));
+	if (l.root)
+		l.root->Close(l.root);
+	bi->nr_files = l.nr;
+	return 0;
+}

@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The end of the loader: the final memory map, leaving boot services, and the
+ * jump. After ExitBootServices() nothing may fail and nothing may be said.
+ */
+#include "boot/loader.h"
+#include "boot/memmap.h"
+#include "kernel/directmap.h"
+#include "kernel/errno.h"
+#include "kernel/lib.h"
+
+/* The map may grow by what is allocated between asking its size and now. */
+#define SLACK_DESCS  64u
+#define STACK_NPAGES 4u
+#define EXIT_TRIES   4u
+#define CR4_LA57     (1ull << 12)
+
+int efi_map_read(struct efi_map *m)
+{
+	EFI_STATUS s;
+
+	m->nbytes = m->capacity;
+	s = efi_bs->GetMemoryMap(&m->nbytes, loader_ptr(m->base), &m->key,
+				 &m->desc_nbytes, &m->version);
+	return EFI_ERROR(s) ? -EIO : 0;
+}
+
+int efi_map_alloc(struct efi_map *m)
+{
+	UINTN nbytes = 0;
+	int err;
+
+	efi_bs->GetMemoryMap(&nbytes, NULL, &m->key, &m->desc_nbytes,
+			     &m->version);
+	m->capacity =
+		round_up(nbytes + SLACK_DESCS * m->desc_nbytes, PAGE_SIZE);
+	err = loader_alloc(m->capacity >> PAGE_SHIFT, BOOT_MEM_LOADER,
+			   &m->base);
+	return err ? err : efi_map_read(m);
+}
+
+const EFI_MEMORY_DESCRIPTOR *efi_map_entry(const struct efi_map *m, UINTN i)
+{
+	if ((i + 1) * m->desc_nbytes > m->nbytes)
+		return NULL;
+	return loader_ptr(m->base + i * m->desc_nbytes);
+}
+
+static enum boot_mem_type boot_type(const EFI_MEMORY_DESCRIPTOR *d)
+{
+	switch (d->Type) {
+	case EfiConventionalMemory:
+	case EfiBootServicesCode:
+	case EfiBootServicesData:
+		/* RAM that can't be cached is no RAM for guests. */
+		return d->Attribute & EFI_MEMORY_WB ? BOOT_MEM_USABLE
+						    : BOOT_MEM_RESERVED;
+	case EfiLoaderCode:
+	case EfiLoaderData: return BOOT_MEM_LOADER;
+	case EfiRuntimeServicesCode:
+	case EfiRuntimeServicesData: return BOOT_MEM_FIRMWARE;
+	case EfiACPIReclaimMemory:
+	case EfiACPIMemoryNVS: return BOOT_MEM_ACPI;
+	case EfiMemoryMappedIO:
+	case EfiMemoryMappedIOPortSpace: return BOOT_MEM_MMIO;
+	default: return BOOT_MEM_RESERVED;
+	}
+}
+
+bool efi_type_is_ram(UINT32 type)
+{
+	return boot_type(&(EFI_MEMORY_DESCRIPTOR){
+		       .Type = type, .Attribute = EFI_MEMORY_WB }) <=
+	       BOOT_MEM_ACPI;
+}
+
+/* The firmware's map, with its types translated, into bi->mem_map. */
+static void translate_map(struct boot_info *bi, const struct efi_map *m)
+{
+	struct boot_mem *out = loader_ptr(bi->mem_map);
+	const EFI_MEMORY_DESCRIPTOR *d;
+	UINTN i;
+
+	for (i = 0; (d = efi_map_entry(m, i)); i++)
+		out[i] = (struct boot_mem){
+			.base = d->PhysicalStart,
+			.npages = d->NumberOfPages,
+			.type = boot_type(d),
+			.efi_attributes = d->Attribute,
+		};
+	bi->nr_mem = (uint32_t)i;
+}
+
+/* After this only GetMemoryMap() may be called: the map's key would change. */
+static int exit_boot_services(struct efi_map *m)
+{
+	EFI_STATUS s = EFI_INVALID_PARAMETER;
+	unsigned i;
+
+	/* A timer event of the firmware may have changed the map: ask again. */
+	for (i = 0; i < EXIT_TRIES && s == EFI_INVALID_PARAMETER; i++) {
+		if (efi_map_read(m))
+			return -EIO;
+		s = efi_bs->ExitBootServices(loader_image, m->key);
+	}
+	return EFI_ERROR(s) ? -EIO : 0;
+}
+
+/*
+ * This function lies in the identity map of the new tables, and so does the
+ * instruction after the write to CR3.
+ */
+static NORETURN void jump(uint64_t page_tables, uint64_t stack, uint64_t arg,
+			  uint64_t entry)
+{
+	__asm__ volatile("cli\n\t"
+			 "cld\n\t"
+			 "mov %0, %%cr3\n\t"
+			 "mov %1, %%rsp\n\t"
+			 "xor %%ebp, %%ebp\n\t"
+			 "jmp *%3"
+			 :
+			 : "r"(page_tables), "r"(stack), "D"(arg), "r"(entry)
+			 : "memory");
+	__builtin_unreachable();
+}
+
+static bool has_five_levels(void)
+{
+	uint64_t cr4;
+
+	__asm__ volatile("mov %%cr4, %0" : "=r"(cr4));
+	return cr4 & CR4_LA57;
+}
+
+int handover_enter(struct boot_info *bi, uint64_t entry)
+{
+	struct efi_map m = { 0 };
+	const struct boot_mem *own;
+	uint64_t stack;
+	uint32_t nr_own, max;
+
+	if (has_five_levels()) {
+		con_printf("This firmware uses 5-level paging, which is not "
+			   "supported: switch it off in its set-up.\n");
+		return -EOPNOTSUPP;
+	}
+	own = loader_owned(&nr_own);
+	if (efi_map_alloc(&m))
+		goto no_memory;
+	/* Each overlaid range can split an entry in two. */
+	max = (uint32_t)(m.capacity / m.desc_nbytes) + 2 * nr_own;
+	if (loader_alloc(round_up(max * sizeof(struct boot_mem), PAGE_SIZE) >>
+				 PAGE_SHIFT,
+			 BOOT_MEM_LOADER, &bi->mem_map) ||
+	    loader_alloc(STACK_NPAGES, BOOT_MEM_LOADER, &stack))
+		goto no_memory;
+	if (exit_boot_services(&m)) {
+		con_printf("The firmware refuses to leave boot services.\n");
+		return -EIO;
+	}
+	translate_map(bi, &m);
+	bi->efi_runtime_map = m.base;
+	bi->efi_map_nbytes = m.nbytes;
+	bi->efi_map_desc_nbytes = m.desc_nbytes;
+	bi->efi_map_version = m.version;
+	/* Can't fail: `max` has room for every split. */
+	if (memmap_build(loader_ptr(bi->mem_map), &bi->nr_mem, max, own,
+			 nr_own))
+		__builtin_trap();
+	jump(bi->page_tables,
+	     DIRECT_MAP_BASE + stack + STACK_NPAGES * PAGE_SIZE,
+	     DIRECT_MAP_BASE + (uint64_t)bi, entry);
+
+no_memory:
+	con_printf("No memory for the memory map.\n");
+	return -ENOMEM;
+}

@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Initramfs archives, boot disks and programs for the benchmark's machines.
+
+Everything is built from files of the running Debian system, and the same
+input gives the same bytes.
+"""
+
+import gzip
+import os
+import re
+import stat
+import subprocess
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+HEADS, SECTORS, SECTOR_BYTES = 16, 63, 512
+CYLINDER_BYTES = HEADS * SECTORS * SECTOR_BYTES
+
+
+def run(*argv):
+    """Runs a command; an error shows what it printed."""
+    done = subprocess.run([str(a) for a in argv], stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, text=True, check=False)
+    if done.returncode:
+        raise RuntimeError(f"{argv[0]} failed:\n{done.stdout}")
+    return done.stdout
+
+
+def compile_static(source, out, *flags):
+    """A small static program for the inside of an initramfs."""
+    run("gcc", "-std=gnu11", "-O2", "-Wall", "-Wextra", "-Werror", "-static",
+        "-s", *flags, "-o", out, source)
+    return out
+
+
+def assemble_flat(source, out):
+    run("nasm", "-f", "bin", "-o", out, source)
+    return out
+
+
+def kernel_path(pattern="/boot/vmlinuz-*cloud-amd64"):
+    """The newest installed Debian cloud kernel."""
+    found = sorted(Path("/").glob(pattern.lstrip("/")),
+                   key=lambda p: [int(n) for n in re.findall(r"\d+", p.name)])
+    if not found:
+        raise RuntimeError(f"no {pattern}: install linux-image-cloud-amd64")
+    return found[-1]
+
+
+def module_paths(kernel, *names):
+    """Paths of kernel modules and of those they need, in loading order."""
+    tree = Path("/lib/modules") / kernel.name.removeprefix("vmlinuz-")
+    needs = {}
+    for line in (tree / "modules.dep").read_text().splitlines():
+        path, rest = line.split(":")
+        needs[path] = rest.split()
+    by_name = {Path(path).stem: path for path in needs}
+    order = []
+    for name in names:
+        if name not in by_name:
+            raise RuntimeError(f"{tree}: no module {name}")
+        # modules.dep lists the whole closure, the most basic one last.
+        order += reversed([by_name[name]] + needs[by_name[name]])
+    return [tree / path for path in dict.fromkeys(order)]
+
+
+def library_closure(program):
+    """The dynamic loader and all libraries that a program needs."""
+    return [Path(p) for p in
+            re.findall(r"(/\S+) \(0x", run("ldd", program))]
+
+
+def _cpio_entry(ino, name, mode, data, rdev=(0, 0)):
+    name = name.encode() + b"\0"
+    fields = (ino, mode, 0, 0, 1, 0, len(data), 0, 0, *rdev, len(name), 0)
+    head = b"070701" + b"".join(b"%08X" % f for f in fields) + name
+    return head + b"\0" * (-len(head) % 4) + data + b"\0" * (-len(data) % 4)
+
+
+def initramfs(files, compress=True):
+    """A newc archive of {path in archive: host path or bytes}.
+
+    Folders are made as needed; each file may be executed. /dev/console is
+    there, for /init's output.
+    """
+    entries, folders = [], set()
+
+    def add(name, mode, data=b"", rdev=(0, 0)):
+        entries.append(_cpio_entry(len(entries) + 1, name, mode, data, rdev))
+
+    def add_folder(name):
+        if name and name not in folders:
+            add_folder(os.path.dirname(name))
+            folders.add(name)
+            add(name, stat.S_IFDIR | 0o755)
+
+    add_folder("dev")
+    add("dev/console", stat.S_IFCHR | 0o600, rdev=(5, 1))
+    for name, source in sorted(files.items()):
+        data = source if isinstance(source, bytes) else \
+            Path(source).read_bytes()
+        add_folder(os.path.dirname(name.lstrip("/")))
+        add(name.lstrip("/"), stat.S_IFREG | 0o755, data)
+    entries.append(_cpio_entry(0, "TRAILER!!!", 0, b""))
+    archive = b"".join(entries)
+    return gzip.compress(archive, 9, mtime=0) if compress else archive
+
+
+def guest_initramfs(build, modules=()):
+    """The Linux guest of both sides: busybox, /init, modules to load."""
+    files = {
+        "init": compile_static(HERE / "guest/init.c", build / "guest-init",
+                               "-nostdlib", "-fno-stack-protector",
+                               "-mstackrealign"),
+        "init.sh": HERE / "guest/init.sh",
+        "bin/busybox": "/bin/busybox",
+    }
+    for i, module in enumerate(modules):
+        files[f"modules/{i:02}-{Path(module).name}"] = module
+    return initramfs(files)
+
+
+def fat_disk(path, files):
+    """A FAT disk without partitions of {path on disk: host path or bytes}.
+
+    Its size is a whole number of cylinders, as the emulator wants it.
+    """
+    blobs = {name: src if isinstance(src, bytes) else Path(src).read_bytes()
+             for name, src in files.items()}
+    nbytes = sum(len(b) for b in blobs.values()) + (40 << 20)
+    cylinders = -(-nbytes // CYLINDER_BYTES)
+    path.unlink(missing_ok=True)
+    with open(path, "wb") as disk:
+        disk.truncate(cylinders * CYLINDER_BYTES)
+    run("mformat", "-i", path, "-F", "-t", cylinders, "-h", HEADS,
+        "-s", SECTORS, "::")
+    for name, blob in blobs.items():
+        temp = path.with_suffix(".tmp")
+        temp.write_bytes(blob)
+        run("mcopy", "-i", path, temp, "::" + name)
+        temp.unlink()
+    return cylinders

@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Virtual local APIC: state shared by its three files.
+ *
+ *  lapic.c        life cycle, priorities, accept and EOI
+ *  lapic_regs.c   registers by MSR (x2APIC) and by MMIO (xAPIC), the mode
+ *  lapic_ipi.c    messages between APICs, from IOAPIC pins and MSI
+ *  lapic_timer.c  the three timer modes
+ *
+ * Who may touch what: ISR, TPR, PPR and the registers that a guest programs
+ * belong to the vCPU's own thread and need no lock; other CPUs read them and
+ * may see the value before or after a change. IRR, TMR, `pending` and
+ * `esr_pending` are atomic: anybody may add an interrupt at any time, and only
+ * the vCPU's thread takes one out. The lock guards the timer alone.
+ */
+#ifndef VMX_DEVICES_LAPIC_PRIV_H
+#define VMX_DEVICES_LAPIC_PRIV_H
+
+#include "kernel/clock.h"
+#include "kernel/spinlock.h"
+#include "vmx/devices/devices.h"
+#include "vmx/devices/lapic.h"
+
+/* Registers by their x2APIC number: MSR - 0x800, MMIO offset / 16. */
+enum lapic_reg {
+	APIC_ID = 0x02,
+	APIC_VERSION = 0x03,
+	APIC_TPR = 0x08,
+	APIC_APR = 0x09,
+	APIC_PPR = 0x0a,
+	APIC_EOI = 0x0b,
+	APIC_RRD = 0x0c,
+	APIC_LDR = 0x0d,
+	APIC_DFR = 0x0e,
+	APIC_SVR = 0x0f,
+	APIC_ISR = 0x10,
+	APIC_TMR = 0x18,
+	APIC_IRR = 0x20,
+	APIC_ESR = 0x28,
+	APIC_ICR = 0x30,
+	APIC_ICR_HIGH = 0x31,
+	APIC_LVT_TIMER = 0x32,
+	APIC_LVT_THERMAL = 0x33,
+	APIC_LVT_PERF = 0x34,
+	APIC_LVT_LINT0 = 0x35,
+	APIC_LVT_LINT1 = 0x36,
+	APIC_LVT_ERROR = 0x37,
+	APIC_TMICT = 0x38,
+	APIC_TMCCT = 0x39,
+	APIC_TDCR = 0x3e,
+	APIC_SELF_IPI = 0x3f,
+};
+
+#define MSR_APIC_BASE	  0x1bu
+#define MSR_X2APIC_FIRST  0x800u
+#define MSR_X2APIC_LAST	  0x8ffu
+#define APIC_BASE_BSP	  BIT(8)
+#define APIC_BASE_EXTD	  BIT(10)
+#define APIC_BASE_EN	  BIT(11)
+#define APIC_DEFAULT_PAGE 0xfee00000ull
+
+#define APIC_SVR_ENABLED     0x100u
+#define APIC_SVR_NO_EOI_CAST 0x1000u
+#define APIC_SVR_VALID	     0x11ffu
+
+#define APIC_LVT_MASKED 0x10000u
+#define NR_LVT		6u /* timer .. error */
+
+#define APIC_ESR_SEND_ILLEGAL 0x20u
+#define APIC_ESR_RECV_ILLEGAL 0x40u
+#define APIC_ESR_BAD_REGISTER 0x80u
+
+/* Delivery modes of messages and LVT entries. */
+enum apic_dm {
+	APIC_DM_FIXED = 0,
+	APIC_DM_LOWEST = 1,
+	APIC_DM_SMI = 2,
+	APIC_DM_NMI = 4,
+	APIC_DM_INIT = 5,
+	APIC_DM_SIPI = 6,
+	APIC_DM_EXTINT = 7,
+};
+
+enum apic_timer_mode {
+	APIC_TIMER_ONESHOT = 0,
+	APIC_TIMER_PERIODIC = 1,
+	APIC_TIMER_DEADLINE = 2,
+	APIC_TIMER_RESERVED = 3,
+};
+
+/* Vectors below 16 are illegal for fixed interrupts. */
+#define APIC_FIRST_VECTOR 16u
+
+/* Bits of lapic.pending. */
+#define PEND_IRR    0x1u /* IRR may be non-empty */
+#define PEND_EXTINT 0x2u /* the PIC drives INTR */
+
+struct lapic {
+	struct vcpu *vcpu;	/* [const] */
+	struct vm *vm;		/* [const] */
+	uint32_t id;		/* x2APIC ID, initial xAPIC ID [const] */
+	uint64_t base_reserved; /* IA32_APIC_BASE bits that must be 0 [const] */
+
+	/* [own thread] */
+	uint64_t base; /* IA32_APIC_BASE */
+	uint64_t isr[4];
+	int isr_top; /* highest vector in service, -1: none */
+	uint32_t ppr, tpr;
+	uint32_t xapic_id; /* 8 bits; the guest may change it */
+	uint32_t ldr, dfr, svr, esr;
+	uint32_t icr_low, icr_high;
+	uint32_t lvt[NR_LVT];
+
+	/* [atomic] */
+	uint64_t irr[4];
+	uint64_t tmr[4];
+	uint32_t pending;
+	uint32_t esr_pending;
+
+	struct spinlock lock; /* LOCK_LAPIC, irqsave */
+	struct timer timer;   /* armed only while the guest's timer is */
+	uint32_t tmict;	      /* [lock] */
+	uint32_t tdcr;	      /* [lock] */
+	uint64_t expire;      /* [lock] host TSC of the next expiry, 0: off */
+	uint64_t deadline;    /* [lock] guest TSC as written, 0: off */
+};
+
+/* What one interrupt message says. */
+struct apic_msg {
+	uint32_t dest; /* APIC_DEST_ALL: everybody (physical only) */
+	uint8_t vector;
+	uint8_t mode; /* enum apic_dm */
+	bool logical;
+	bool level;	 /* trigger mode */
+	bool deasserted; /* level-triggered and low: an INIT de-assert */
+};
+#define APIC_DEST_ALL 0xffffffffu
+
+static inline bool lapic_is_enabled(const struct lapic *l)
+{
+	return READ_ONCE(l->base) & APIC_BASE_EN;
+}
+
+/* Both hardware and software enabled: takes fixed interrupts. */
+static inline bool lapic_takes_fixed(const struct lapic *l)
+{
+	return lapic_is_enabled(l) && (READ_ONCE(l->svr) & APIC_SVR_ENABLED);
+}
+
+static inline uint32_t lapic_lvt(const struct lapic *l, enum lapic_reg reg)
+{
+	return READ_ONCE(l->lvt[reg - APIC_LVT_TIMER]);
+}
+
+static inline enum apic_timer_mode lapic_timer_mode(const struct lapic *l)
+{
+	return (enum apic_timer_mode)((lapic_lvt(l, APIC_LVT_TIMER) >> 17) & 3);
+}
+
+/* Highest vector set in a 256-bit map, -1: none. */
+int lapic_highest(const uint64_t map[4]);
+/* Recomputes PPR after a change of TPR or ISR. Own thread. */
+void lapic_update_ppr(struct lapic *l);
+/* After PPR went down: asks for delivery if something waits. Own thread. */
+void lapic_recheck(struct lapic *l);
+/* End of the highest interrupt in service. Own thread. */
+void lapic_eoi(struct lapic *l);
+/* Adds a fixed interrupt (vector >= 16) to IRR, without waking. Any context. */
+void lapic_set_irr(struct lapic *l, uint8_t vector, bool level);
+/* Records an error and raises the error interrupt. Any context. */
+void lapic_error(struct lapic *l, uint32_t esr_bit);
+/* The event of an LVT entry happened. Any context. */
+void lapic_local_event(struct lapic *l, enum lapic_reg lvt);
+
+/* The guest wrote ICR: sends what it says. Own thread. */
+void lapic_send_icr(struct lapic *l);
+/* A fixed IPI to itself. Own thread. */
+void lapic_self_ipi(struct lapic *l, uint32_t vector);
+
+void lapic_timer_init(struct lapic *l);
+/* Stops the timer and forgets its registers. */
+void lapic_timer_reset(struct lapic *l);
+void lapic_timer_destroy(struct lapic *l);
+void lapic_timer_set_initial(struct lapic *l, uint32_t count);
+void lapic_timer_set_divide(struct lapic *l, uint32_t tdcr);
+uint32_t lapic_timer_initial(struct lapic *l);
+uint32_t lapic_timer_current(struct lapic *l);
+/* Writes the timer's LVT entry (mask and mode change with it). */
+void lapic_timer_set_lvt(struct lapic *l, uint32_t lvt);
+
+#endif

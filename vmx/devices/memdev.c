@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The Aerostat memory device and the balloon hypercalls (docs/abi.md).
+ *
+ * Everything in the shared page may be changed by the guest at any time: what
+ * is read from it is copied once and only ever shown to people. The target
+ * that counts is the one in the guest-physical space.
+ */
+#include "vmx/devices/memdev.h"
+
+#include "kernel/directmap.h"
+#include "kernel/errno.h"
+#include "kernel/lib.h"
+#include "mm/frame.h"
+#include "mm/heap.h"
+#include "vmx/devices/devices_priv.h"
+
+#define CLASS_OTHER   0xff0000u /* a device in no defined class */
+#define MSI_CAP	      0x40u
+#define STATS_RETRIES 8u
+
+_Static_assert(sizeof(struct aerostat_mem_page) <= PAGE_SIZE, "one page");
+_Static_assert(AEROSTAT_BATCH_MAX <= GSPACE_BATCH_MAX, "one call of mm/");
+
+static struct pci_func *func_of(struct vm_devices *d)
+{
+	return &d->pci.func[PCI_DEV_MEM];
+}
+
+/* ---- the shared page ---- */
+
+static void unmap_page(struct vm_devices *d)
+{
+	if (!d->mem.is_mapped)
+		return;
+	d->mem.is_mapped = false;
+	gspace_unmap_shared(d->vm->gs, d->mem.mapped_at);
+}
+
+static void map_page(struct vm_devices *d, gfn_t at)
+{
+	uint32_t dropped;
+	int err = gspace_map_shared(d->vm->gs, at, d->mem.frame,
+				    S2_READ | S2_WRITE);
+
+	if (!err) {
+		d->mem.is_mapped = true;
+		d->mem.mapped_at = at;
+		return;
+	}
+	if (ratelimit_ok(&d->vm->rl, 5, &dropped))
+		log_warn("memdev", "vm=%s gfn=%#llx shared page: error %d",
+			 d->vm->cfg->name, (unsigned long long)at.raw, err);
+}
+
+void memdev_config_changed(struct vm_devices *d)
+{
+	const struct pci_func *f = func_of(d);
+	uint64_t bar = pci_cfg_get32(f, PCI_BAR0) & ~PAGE_MASK;
+	bool on = pci_cfg_get16(f, PCI_COMMAND) & PCI_COMMAND_MEMORY;
+
+	/* Sizing writes all ones; nothing of ours is outside the hole. */
+	on = on && bar >= PCI_HOLE_BASE && bar < PCI_HOLE_END;
+	if (on && d->mem.is_mapped && d->mem.mapped_at.raw == bar >> PAGE_SHIFT)
+		return;
+	unmap_page(d);
+	if (on)
+		map_page(d, gfn_of(gpa(bar)));
+}
+
+static void page_fill(struct vm_devices *d)
+{
+	struct aerostat_mem_page *p = d->mem.page;
+	struct gspace_stats st;
+
+	gspace_get_stats(d->vm->gs, &st);
+	memset(p, 0, PAGE_SIZE);
+	p->version = AEROSTAT_ABI_VERSION;
+	p->target_pages = st.target;
+	p->size_pages = st.size;
+}
+
+static void pci_fill(struct vm_devices *d)
+{
+	struct pci_func *f = func_of(d);
+
+	pci_func_init(f, AEROSTAT_PCI_VENDOR, AEROSTAT_PCI_DEVICE, CLASS_OTHER);
+	pci_func_add_bar(f, 0, PAGE_SIZE, PCI_MEM_BAR_BASE);
+	pci_func_add_msi(f, MSI_CAP);
+	pci_func_add_intx(f, IRQ_MEMDEV);
+}
+
+int memdev_init(struct vm_devices *d)
+{
+	int err = frame_alloc(0, FRAME_SHARED, FA_ZERO, &d->mem.frame);
+
+	if (err)
+		return err;
+	d->mem.page = hfn_to_ptr(d->mem.frame);
+	memdev_reset(d);
+	return 0;
+}
+
+void memdev_reset(struct vm_devices *d)
+{
+	unmap_page(d);
+	__atomic_store_n(&d->mem.ready, false, __ATOMIC_RELEASE);
+	page_fill(d);
+	pci_fill(d);
+}
+
+void memdev_destroy(struct vm_devices *d)
+{
+	if (!d->mem.page)
+		return;
+	unmap_page(d);
+	frame_free(d->mem.frame, 0);
+	for (unsigned i = 0; i < CONFIG_MAX_VCPUS; i++)
+		kfree(d->mem.batch[i]);
+}
+
+/* ---- events ---- */
+
+static bool is_ready(const struct vm_devices *d)
+{
+	return __atomic_load_n(&d->mem.ready, __ATOMIC_ACQUIRE);
+}
+
+static void post_event(struct vm_devices *d, uint32_t event)
+{
+	__atomic_or_fetch(&d->mem.page->events, event, __ATOMIC_SEQ_CST);
+	pci_signal(&d->pci, func_of(d));
+}
+
+void memdev_notify_target(struct vm *vm)
+{
+	struct vm_devices *d = vm->dev;
+	struct gspace_stats st;
+
+	if (!d)
+		return;
+	gspace_get_stats(vm->gs, &st);
+	__atomic_store_n(&d->mem.page->target_pages, st.target,
+			 __ATOMIC_RELEASE);
+	if (is_ready(d))
+		post_event(d, AEROSTAT_EV_TARGET);
+}
+
+bool memdev_request_shutdown(struct vm *vm)
+{
+	struct vm_devices *d = vm->dev;
+
+	if (!d || !is_ready(d))
+		return false;
+	post_event(d, AEROSTAT_EV_SHUTDOWN);
+	return true;
+}
+
+/* Copies 64-bit words, each read once. */
+static void copy_stats(struct aerostat_guest_stats *dst,
+		       const struct aerostat_guest_stats *src)
+{
+	uint64_t *to = (uint64_t *)dst;
+	const volatile uint64_t *from = (const volatile uint64_t *)src;
+
+	for (unsigned i = 0; i < sizeof(*dst) / sizeof(*to); i++)
+		to[i] = from[i];
+}
+
+/* A sequence lock whose writer is not to be trusted: a bounded try. */
+bool memdev_get_guest_stats(struct vm *vm, struct aerostat_guest_stats *out)
+{
+	const struct aerostat_guest_stats *src;
+
+	if (!vm->dev)
+		return false;
+	src = &vm->dev->mem.page->stats;
+	for (unsigned i = 0; i < STATS_RETRIES; i++) {
+		uint64_t seq = __atomic_load_n(&src->seq, __ATOMIC_ACQUIRE);
+
+		if (!seq)
+			return false;
+		copy_stats(out, src);
+		__atomic_thread_fence(__ATOMIC_ACQUIRE);
+		if (!(seq & 1) && out->seq == seq && READ_ONCE(src->seq) == seq)
+			return true;
+	}
+	return false;
+}
+
+/* ---- hypercalls ---- */
+
+static uint64_t *batch_of(struct vm_devices *d, uint32_t vcpu)
+{
+	uint64_t **b = &d->mem.batch[vcpu];
+
+	if (!*b)
+		*b = kmalloc(AEROSTAT_BATCH_MAX * sizeof(uint64_t));
+	return *b;
+}
+
+typedef int (*batch_fn)(struct gspace *gs, const uint64_t *gfns,
+			unsigned npages, unsigned *done);
+
+/* The array is copied before any of it is looked at. */
+static int64_t do_batch(struct vcpu *v, uint64_t at, uint64_t npages,
+			batch_fn fn)
+{
+	struct vm *vm = vcpu_vm(v);
+	uint64_t *gfns;
+	unsigned done = 0;
+	int err;
+
+	if (npages > AEROSTAT_BATCH_MAX)
+		return -E2BIG;
+	if (at % sizeof(uint64_t))
+		return -EINVAL;
+	if (!npages)
+		return 0;
+	gfns = batch_of(vm->dev, vcpu_index(v));
+	if (!gfns)
+		return -ENOMEM;
+	err = guest_read(vm->gs, gpa(at), gfns, npages * sizeof(uint64_t));
+	if (err)
+		return err;
+	err = fn(vm->gs, gfns, (unsigned)npages, &done);
+	return done ? (int64_t)done : err;
+}
+
+static int64_t do_setup(struct vm_devices *d, uint64_t version)
+{
+	if (!version)
+		return -EINVAL;
+	__atomic_store_n(&d->mem.ready, true, __ATOMIC_RELEASE);
+	return 0;
+}
+
+static int64_t do_target(struct vm_devices *d)
+{
+	struct gspace_stats st;
+
+	/* INTA is held until the guest asks what to do. */
+	pci_clear_intx(&d->pci, func_of(d));
+	gspace_get_stats(d->vm->gs, &st);
+	return (int64_t)st.target;
+}
+
+static int64_t do_discard(struct vm *vm, uint64_t first, uint64_t npages)
+{
+	uint64_t taken = 0;
+	int err;
+
+	if (npages > AEROSTAT_DISCARD_MAX)
+		return -E2BIG;
+	if (first >> (64 - PAGE_SHIFT) || first + npages < first)
+		return -EINVAL;
+	err = gspace_discard(vm->gs, gfn(first), npages, &taken);
+	return taken ? (int64_t)taken : err;
+}
+
+int64_t memdev_hypercall(struct vcpu *v, uint64_t nr, uint64_t a0, uint64_t a1,
+			 uint64_t a2, uint64_t a3)
+{
+	struct vm *vm = vcpu_vm(v);
+
+	(void)a2;
+	(void)a3;
+	if (nr == AEROSTAT_HC_MEM_SETUP)
+		return do_setup(vm->dev, a0);
+	if (nr < AEROSTAT_HC_MEM_SETUP || nr > AEROSTAT_HC_MEM_DISCARD)
+		return -ENOSYS;
+	if (!is_ready(vm->dev))
+		return -ENODEV;
+	switch (nr) {
+	case AEROSTAT_HC_MEM_INFLATE:
+		return do_batch(v, a0, a1, gspace_inflate);
+	case AEROSTAT_HC_MEM_DEFLATE:
+		return do_batch(v, a0, a1, gspace_deflate);
+	case AEROSTAT_HC_MEM_TARGET: return do_target(vm->dev);
+	default: return do_discard(vm, a0, a1);
+	}
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The Aerostat memory device: PCI function 00:01.0, whose BAR 0 is a page
+ * shared with the guest, and the balloon hypercalls. Its guest side is
+ * specified in docs/abi.md; the other calls are in devices.h.
+ */
+#ifndef VMX_DEVICES_MEMDEV_H
+#define VMX_DEVICES_MEMDEV_H
+
+#include "guest-stubs/abi.h"
+#include "kernel/addr.h"
+#include "vmx/vm.h"
+
+struct memdev {
+	hfn_t frame;			/* the shared page [const] */
+	struct aerostat_mem_page *page; /* ... mapped; the guest writes too */
+	bool is_mapped;			/* [pci.lock] */
+	gfn_t mapped_at;		/* [pci.lock] */
+	bool ready;			/* [atomic] the guest made MEM_SETUP */
+	/* Copies of gfn arrays, made when first needed. [own vCPU] */
+	uint64_t *batch[CONFIG_MAX_VCPUS];
+};
+
+struct vm_devices;
+/* 0, -ENOMEM. After pci_init(). */
+MUST_CHECK int memdev_init(struct vm_devices *d);
+/* After pci_reset(); vCPUs are stopped. */
+void memdev_reset(struct vm_devices *d);
+void memdev_destroy(struct vm_devices *d);
+/* The guest wrote to the function's configuration. pci.lock held. */
+void memdev_config_changed(struct vm_devices *d);
+
+#endif

@@ -1,0 +1,385 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Virtual MC146818 (Motorola data sheet), with the century byte at 0x32 as on
+ * PCs. Time is the host's UTC plus an offset that changes when the guest sets
+ * its clock; registers are made from it when they are read.
+ *
+ * While SET (register B bit 7) is on, time registers hold what the guest
+ * writes; the offset is taken when it goes off.
+ */
+#include "vmx/devices/rtc.h"
+
+#include "kernel/lib.h"
+#include "vmx/devices/devices_priv.h"
+
+#define NS_PER_S 1000000000ull
+
+enum rtc_reg {
+	R_SEC,
+	R_SEC_ALARM,
+	R_MIN,
+	R_MIN_ALARM,
+	R_HOUR,
+	R_HOUR_ALARM,
+	R_WDAY,
+	R_DAY,
+	R_MONTH,
+	R_YEAR,
+	R_A,
+	R_B,
+	R_C,
+	R_D,
+	R_BASE_MEM_LOW = 0x15,
+	R_BASE_MEM_HIGH,
+	R_CENTURY = 0x32,
+};
+
+#define A_UIP	  0x80u
+#define B_SET	  0x80u
+#define B_PIE	  0x40u
+#define B_AIE	  0x20u
+#define B_UIE	  0x10u
+#define B_BINARY  0x04u
+#define B_24H	  0x02u
+#define C_IRQF	  0x80u
+#define D_VALID	  0x80u
+#define HOUR_PM	  0x80u
+#define ALARM_ANY 0xc0u
+#define UIP_NS	  244000u /* data sheet: before each update */
+#define A_DEFAULT 0x26u	  /* 32.768 kHz, 1024 Hz */
+#define ENABLES	  (B_PIE | B_AIE | B_UIE)
+/* Periodic interrupts faster than this are merged. */
+#define MIN_PERIOD_NS 100000u
+
+struct civil {
+	unsigned sec, min, hour, wday, day, month, year;
+};
+
+/* Days since 1970-01-01 of a Gregorian date; any year from 1970. */
+static int64_t days_of(unsigned year, unsigned month, unsigned day)
+{
+	/* The year starts in March, so that a leap day is its last. */
+	int64_t y = (int64_t)year - (month <= 2);
+	int64_t m = ((int64_t)month + 9) % 12;
+
+	return 365 * y + y / 4 - y / 100 + y / 400 + (153 * m + 2) / 5 +
+	       (int64_t)day - 1 - 719468;
+}
+
+static void civil_of(uint64_t seconds, struct civil *c)
+{
+	int64_t days = (int64_t)(seconds / 86400);
+	unsigned rest = (unsigned)(seconds % 86400);
+
+	c->hour = rest / 3600;
+	c->min = rest / 60 % 60;
+	c->sec = rest % 60;
+	c->wday = (unsigned)((days + 4) % 7) + 1; /* Sunday is 1 */
+	c->year = (unsigned)(1970 + days / 366);
+	while (days_of(c->year + 1, 1, 1) <= days)
+		c->year++;
+	c->month = 1;
+	while (c->month < 12 && days_of(c->year, c->month + 1, 1) <= days)
+		c->month++;
+	c->day = (unsigned)(days - days_of(c->year, c->month, 1)) + 1;
+}
+
+/* ---- register format ---- */
+
+static uint8_t encode(const struct rtc *rtc, unsigned v)
+{
+	if (rtc->ram[R_B] & B_BINARY)
+		return (uint8_t)v;
+	return (uint8_t)(v / 10 << 4 | v % 10);
+}
+
+static unsigned decode(const struct rtc *rtc, uint8_t v)
+{
+	if (rtc->ram[R_B] & B_BINARY)
+		return v;
+	return (v >> 4) * 10u + (v & 0xf);
+}
+
+static uint8_t encode_hour(const struct rtc *rtc, unsigned hour)
+{
+	unsigned h12 = hour % 12 ? hour % 12 : 12;
+
+	if (rtc->ram[R_B] & B_24H)
+		return encode(rtc, hour);
+	return encode(rtc, h12) | (uint8_t)(hour >= 12 ? HOUR_PM : 0);
+}
+
+static unsigned decode_hour(const struct rtc *rtc, uint8_t v)
+{
+	if (rtc->ram[R_B] & B_24H)
+		return decode(rtc, v);
+	return decode(rtc, v & 0x7f) % 12 + (v & HOUR_PM ? 12 : 0);
+}
+
+static bool is_time_reg(unsigned reg)
+{
+	return reg == R_CENTURY || reg == R_SEC || reg == R_MIN ||
+	       (reg >= R_HOUR && reg <= R_YEAR && reg != R_HOUR_ALARM);
+}
+
+static void store_civil(struct rtc *rtc, const struct civil *c)
+{
+	rtc->ram[R_SEC] = encode(rtc, c->sec);
+	rtc->ram[R_MIN] = encode(rtc, c->min);
+	rtc->ram[R_HOUR] = encode_hour(rtc, c->hour);
+	rtc->ram[R_WDAY] = encode(rtc, c->wday);
+	rtc->ram[R_DAY] = encode(rtc, c->day);
+	rtc->ram[R_MONTH] = encode(rtc, c->month);
+	rtc->ram[R_YEAR] = encode(rtc, c->year % 100);
+	rtc->ram[R_CENTURY] = encode(rtc, c->year / 100);
+}
+
+/* ---- time ---- */
+
+static uint64_t guest_seconds(const struct rtc *rtc, uint64_t ns)
+{
+	int64_t s = (int64_t)(clock_boot_epoch() + ns / NS_PER_S) + rtc->offset;
+
+	return s < 0 ? 0 : (uint64_t)s;
+}
+
+static void refresh(struct rtc *rtc, uint64_t ns)
+{
+	struct civil c;
+
+	if (rtc->ram[R_B] & B_SET)
+		return;
+	civil_of(guest_seconds(rtc, ns), &c);
+	store_civil(rtc, &c);
+}
+
+/* The registers are the guest's new time. */
+static void adopt(struct rtc *rtc, uint64_t ns)
+{
+	unsigned month = decode(rtc, rtc->ram[R_MONTH]);
+	unsigned day = decode(rtc, rtc->ram[R_DAY]);
+	unsigned year = decode(rtc, rtc->ram[R_CENTURY]) * 100 +
+			decode(rtc, rtc->ram[R_YEAR]);
+	int64_t s;
+
+	if (month < 1 || month > 12 || year < 1970)
+		return; /* nonsense: the clock keeps its time */
+	s = days_of(year, month, day) * 86400 +
+	    decode_hour(rtc, rtc->ram[R_HOUR]) * 3600 +
+	    decode(rtc, rtc->ram[R_MIN]) * 60 + decode(rtc, rtc->ram[R_SEC]);
+	rtc->offset = s - (int64_t)(clock_boot_epoch() + ns / NS_PER_S);
+}
+
+/* ---- interrupts ---- */
+
+static void raise_flags(struct rtc *rtc, unsigned flags)
+{
+	rtc->ram[R_C] |= (uint8_t)flags;
+	if (!(rtc->ram[R_C] & rtc->ram[R_B] & ENABLES))
+		return;
+	rtc->ram[R_C] |= C_IRQF;
+	irq_set_level(rtc->vm, IRQ_RTC, true);
+}
+
+/* Length of the periodic interrupt, 0: off (data sheet, rate selection). */
+static uint64_t period_ns(const struct rtc *rtc)
+{
+	unsigned rate = rtc->ram[R_A] & 0xf;
+	uint64_t ns;
+
+	if (!rate)
+		return 0;
+	if (rate < 3)
+		rate += 7;
+	ns = (NS_PER_S << (rate - 1)) / 32768;
+	return max(ns, (uint64_t)MIN_PERIOD_NS);
+}
+
+static bool alarm_field_matches(uint8_t alarm, uint8_t now)
+{
+	return (alarm & ALARM_ANY) == ALARM_ANY || alarm == now;
+}
+
+static void second_passed(struct rtc *rtc, uint64_t ns)
+{
+	unsigned flags = B_UIE;
+
+	refresh(rtc, ns);
+	if (alarm_field_matches(rtc->ram[R_SEC_ALARM], rtc->ram[R_SEC]) &&
+	    alarm_field_matches(rtc->ram[R_MIN_ALARM], rtc->ram[R_MIN]) &&
+	    alarm_field_matches(rtc->ram[R_HOUR_ALARM], rtc->ram[R_HOUR]))
+		flags |= B_AIE;
+	raise_flags(rtc, flags);
+}
+
+/* Raises what came due since the last call. [lock] */
+static void settle(struct rtc *rtc, uint64_t ns)
+{
+	uint64_t period = period_ns(rtc);
+
+	if (ns / NS_PER_S != rtc->seen_second) {
+		rtc->seen_second = ns / NS_PER_S;
+		if (!(rtc->ram[R_B] & B_SET))
+			second_passed(rtc, ns);
+	}
+	if (period && ns >= rtc->next_tick) {
+		rtc->next_tick = (ns / period + 1) * period;
+		raise_flags(rtc, B_PIE);
+	}
+}
+
+/* Arms the host timer for the next enabled event, if any. [lock] */
+static bool rearm(struct rtc *rtc, uint64_t ns)
+{
+	uint8_t b = rtc->ram[R_B];
+	uint64_t period = period_ns(rtc);
+	uint64_t at = ~0ull;
+
+	if (b & (B_AIE | B_UIE))
+		at = (ns / NS_PER_S + 1) * NS_PER_S;
+	if ((b & B_PIE) && period)
+		at = min(at, (ns / period + 1) * period);
+	if (at == ~0ull)
+		return false;
+	timer_arm(&rtc->timer, rdtsc() + ns_to_tsc(at - ns));
+	return true;
+}
+
+/* Interrupt context. */
+static void timer_fn(struct timer *t)
+{
+	struct rtc *rtc = container_of(t, struct rtc, timer);
+	uint64_t flags = spin_lock_irqsave(&rtc->lock);
+	uint64_t ns = clock_ns();
+
+	settle(rtc, ns);
+	(void)rearm(rtc, ns);
+	spin_unlock_irqrestore(&rtc->lock, flags);
+}
+
+/* ---- registers ---- */
+
+static uint8_t read_reg(struct rtc *rtc, unsigned reg, uint64_t ns)
+{
+	uint8_t val;
+
+	switch (reg) {
+	case R_A:
+		val = rtc->ram[R_A];
+		if (!(rtc->ram[R_B] & B_SET) &&
+		    ns % NS_PER_S >= NS_PER_S - UIP_NS)
+			val |= A_UIP;
+		return val;
+	case R_C:
+		settle(rtc, ns);
+		val = rtc->ram[R_C];
+		rtc->ram[R_C] = 0;
+		irq_set_level(rtc->vm, IRQ_RTC, false);
+		return val;
+	case R_D: return D_VALID;
+	default:
+		if (is_time_reg(reg))
+			refresh(rtc, ns);
+		return rtc->ram[reg];
+	}
+}
+
+static void write_b(struct rtc *rtc, uint8_t val, uint64_t ns)
+{
+	uint8_t old = rtc->ram[R_B];
+
+	/* The time that SET freezes is the one of this moment. */
+	if ((val & B_SET) && !(old & B_SET)) {
+		refresh(rtc, ns);
+		val &= (uint8_t)~B_UIE;
+	}
+	rtc->ram[R_B] = val;
+	if (!(val & B_SET) && (old & B_SET))
+		adopt(rtc, ns);
+	raise_flags(rtc, 0);
+}
+
+static void write_reg(struct rtc *rtc, unsigned reg, uint8_t val, uint64_t ns)
+{
+	switch (reg) {
+	case R_A: rtc->ram[R_A] = val & 0x7f; break;
+	case R_B: write_b(rtc, val, ns); break;
+	case R_C:
+	case R_D: break;
+	default:
+		if (!is_time_reg(reg)) {
+			rtc->ram[reg] = val;
+			break;
+		}
+		refresh(rtc, ns);
+		rtc->ram[reg] = val;
+		if (!(rtc->ram[R_B] & B_SET))
+			adopt(rtc, ns);
+		break;
+	}
+}
+
+uint8_t rtc_pio_read(struct vm_devices *d, uint16_t port)
+{
+	struct rtc *rtc = &d->rtc;
+	uint64_t flags;
+	uint8_t val;
+
+	if (!(port & 1))
+		return 0xff; /* the index can't be read */
+	flags = spin_lock_irqsave(&rtc->lock);
+	val = read_reg(rtc, rtc->index, clock_ns());
+	spin_unlock_irqrestore(&rtc->lock, flags);
+	return val;
+}
+
+void rtc_pio_write(struct vm_devices *d, uint16_t port, uint8_t val)
+{
+	struct rtc *rtc = &d->rtc;
+	uint64_t flags = spin_lock_irqsave(&rtc->lock);
+	bool idle = false;
+
+	if (!(port & 1)) {
+		rtc->index = val & 0x7f; /* bit 7: NMI mask */
+	} else {
+		uint64_t ns = clock_ns();
+
+		settle(rtc, ns);
+		write_reg(rtc, rtc->index, val, ns);
+		idle = !rearm(rtc, ns) && rtc->timer.armed;
+	}
+	spin_unlock_irqrestore(&rtc->lock, flags);
+	if (idle)
+		timer_cancel(&rtc->timer);
+}
+
+void rtc_stop(struct rtc *rtc)
+{
+	uint64_t flags = spin_lock_irqsave(&rtc->lock);
+
+	rtc->ram[R_B] &= (uint8_t)~ENABLES;
+	spin_unlock_irqrestore(&rtc->lock, flags);
+	timer_cancel(&rtc->timer);
+}
+
+/* The clock is battery-backed: a reset stops only interrupts. */
+void rtc_reset(struct rtc *rtc)
+{
+	rtc_stop(rtc);
+	rtc->ram[R_C] = 0;
+	rtc->index = 0;
+}
+
+void rtc_init(struct rtc *rtc, struct vm *vm)
+{
+	memset(rtc, 0, sizeof(*rtc));
+	rtc->vm = vm;
+	spin_init(&rtc->lock, LOCK_DEVICE, "rtc");
+	timer_init(&rtc->timer, timer_fn);
+	rtc->ram[R_A] = A_DEFAULT;
+	rtc->ram[R_B] = B_24H;
+	/* 640 KiB of base memory, as firmware records it. */
+	rtc->ram[R_BASE_MEM_LOW] = 640 & 0xff;
+	rtc->ram[R_BASE_MEM_HIGH] = 640 >> 8;
+	rtc->seen_second = clock_ns() / NS_PER_S;
+}
