@@ -22,6 +22,7 @@ enum lock_level {
 	LOCK_HEAP = 40,
 	LOCK_FRAMES = 50,  /* free lists of one zone */
 	LOCK_MEMWAIT = 55, /* VMs waiting for host memory */
+	LOCK_VCPU_KICK = 56,	/* a vCPU's thread pointer */
 	LOCK_HOSTPT = 58,  /* host page tables */
 	LOCK_TIMER = 60,   /* one CPU's timer queue */
 	LOCK_WAITQ = 70,

@@ -1,0 +1,393 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * EPT tables: the product's mm/stage2.h, apart from invalidation
+ * (vmx/ept_flush.c). Pure table walking over frames, so that it is tested on
+ * the host as it is.
+ *
+ * Invariant: an entry above level 1 is zero, a leaf, or points at a table
+ * that only this stage 2 uses; tables are of type FRAME_STAGE2.
+ */
+#include "vmx/ept.h"
+
+#include "kernel/bug.h"
+#include "kernel/directmap.h"
+#include "kernel/errno.h"
+#include "kernel/lib.h"
+#include "mm/frame.h"
+#include "mm/heap.h"
+#include "vmx/ept_format.h"
+
+struct ept_caps ept_caps;
+
+uint32_t stage2_leaf_orders(void)
+{
+	return (uint32_t)(BIT(ORDER_4K) |
+			  (ept_caps.leaf_2m ? BIT(ORDER_2M) : 0) |
+			  (ept_caps.leaf_1g ? BIT(ORDER_1G) : 0));
+}
+
+static uint64_t *table_of(uint64_t entry)
+{
+	return hpa_to_ptr(hpa(entry & EPT_ADDR_MASK));
+}
+
+static int table_alloc(struct stage2 *s2, uint64_t **out)
+{
+	hfn_t f;
+	int err;
+
+	err = frame_alloc(0, FRAME_STAGE2, FA_ZERO | FA_RESERVE, &f);
+	if (err)
+		return err;
+	frame_of(f)->owner = s2;
+	__atomic_fetch_add(&s2->nr_tables, 1, __ATOMIC_RELAXED);
+	*out = hfn_to_ptr(f);
+	return 0;
+}
+
+/*
+ * A table that has been unlinked may still be in a processor's
+ * paging-structure cache (SDM, "Caching Translation Information for EPT"), so
+ * its frame is freed by the next flush. The link is kept in the frame record: the table itself
+ * must go on holding valid entries.
+ */
+static void table_retire(struct stage2 *s2, uint64_t *table)
+{
+	struct frame *f = frame_of(hfn_of(ptr_to_hpa(table)));
+
+	s2->last = (struct stage2_cursor)S2_CURSOR_INIT;
+	spin_lock(&s2->retired_lock);
+	f->index = s2->retired;
+	s2->retired = frame_hfn(f).raw;
+	spin_unlock(&s2->retired_lock);
+}
+
+uint64_t stage2_take_retired(struct stage2 *s2)
+{
+	uint64_t head;
+
+	if (!READ_ONCE(s2->retired))
+		return 0;
+	spin_lock(&s2->retired_lock);
+	head = s2->retired;
+	s2->retired = 0;
+	spin_unlock(&s2->retired_lock);
+	return head;
+}
+
+void stage2_free_retired(struct stage2 *s2, uint64_t head)
+{
+	while (head) {
+		hfn_t f = hfn(head);
+
+		head = frame_of(f)->index;
+		__atomic_fetch_sub(&s2->nr_tables, 1, __ATOMIC_RELAXED);
+		frame_free(f, 0);
+	}
+}
+
+/* Retires the tables below `table`, which is of the given level, and itself. */
+static void table_retire_below(struct stage2 *s2, uint64_t *table,
+			       unsigned level)
+{
+	/* Depth is bounded by the four levels, so this is a loop over them. */
+	uint64_t *tables[EPT_LEVELS + 1] = { [0] = NULL };
+	unsigned at[EPT_LEVELS + 1] = { 0 };
+	unsigned l = level;
+
+	tables[l] = table;
+	while (l <= level) {
+		uint64_t e;
+
+		if (l == 1 || at[l] == EPT_ENTRIES) {
+			table_retire(s2, tables[l]);
+			l++;
+			continue;
+		}
+		e = tables[l][at[l]++];
+		if (!ept_present(e) || (e & EPT_LEAF))
+			continue;
+		l--;
+		tables[l] = table_of(e);
+		at[l] = 0;
+	}
+}
+
+int stage2_create(struct stage2 **out)
+{
+	struct stage2 *s2 = kzalloc(sizeof(*s2));
+	int err;
+
+	if (!s2)
+		return -ENOMEM;
+	s2->last = (struct stage2_cursor)S2_CURSOR_INIT;
+	spin_init(&s2->retired_lock, LOCK_STAGE2, "stage2 retired");
+	err = table_alloc(s2, &s2->root);
+	if (err) {
+		kfree(s2);
+		return err;
+	}
+	s2->eptp = ptr_to_hpa(s2->root).raw | EPTP_WB | EPTP_WALK_4 |
+		   (ept_caps.accessed_dirty ? EPTP_AD : 0);
+	*out = s2;
+	return 0;
+}
+
+void stage2_destroy(struct stage2 *s2)
+{
+	table_retire_below(s2, s2->root, EPT_LEVELS);
+	stage2_free_retired(s2, stage2_take_retired(s2));
+	BUG_ON(s2->nr_tables != 0);
+	kfree(s2);
+}
+
+uint64_t stage2_nr_tables(const struct stage2 *s2)
+{
+	return s2->nr_tables;
+}
+
+static unsigned level_of_order(unsigned order)
+{
+	return order / 9 + 1;
+}
+
+/*
+ * The entry for g at `level`, or at a higher level if a leaf or a hole is
+ * met there; *at says which.
+ */
+static uint64_t *walk(struct stage2 *s2, gfn_t g, unsigned level, unsigned *at)
+{
+	uint64_t *table = s2->root;
+	unsigned l = EPT_LEVELS;
+
+	for (;;) {
+		uint64_t *e = &table[ept_index(g, l)];
+
+		if (l == level || !ept_present(*e) || (*e & EPT_LEAF)) {
+			*at = l;
+			return e;
+		}
+		table = table_of(*e);
+		l--;
+	}
+}
+
+/* As walk(), but makes missing tables. -EEXIST: a larger leaf is in the way. */
+static int walk_alloc(struct stage2 *s2, gfn_t g, unsigned level,
+		      uint64_t **out)
+{
+	uint64_t *table = s2->root;
+	unsigned l;
+
+	for (l = EPT_LEVELS; l > level; l--) {
+		uint64_t *e = &table[ept_index(g, l)];
+
+		if (!ept_present(*e)) {
+			uint64_t *below;
+			int err = table_alloc(s2, &below);
+
+			if (err)
+				return err;
+			WRITE_ONCE(*e, ptr_to_hpa(below).raw | EPT_RWX);
+		} else if (l <= 3 && (*e & EPT_LEAF)) {
+			return -EEXIST;
+		}
+		table = table_of(*e);
+	}
+	*out = &table[ept_index(g, level)];
+	return 0;
+}
+
+static uint64_t leaf_entry(hfn_t h, unsigned order, unsigned perms)
+{
+	/*
+	 * Write-back whatever the guest's PAT says: all of it is RAM, no
+	 * device of the host reads it uncached.
+	 */
+	return hpa_of(h).raw | perms | EPT_MEMTYPE_WB | EPT_IGNORE_PAT |
+	       (order ? EPT_LEAF : 0);
+}
+
+static bool table_is_empty(const uint64_t *table)
+{
+	unsigned i;
+
+	for (i = 0; i < EPT_ENTRIES; i++)
+		if (ept_present(table[i]))
+			return false;
+	return true;
+}
+
+static int map_large(struct stage2 *s2, gfn_t g, hfn_t h, unsigned order,
+		     unsigned perms)
+{
+	uint64_t *e, old;
+	int err = walk_alloc(s2, g, level_of_order(order), &e);
+
+	if (err)
+		return err;
+	old = *e;
+	if (ept_present(old) && !(old & EPT_LEAF)) {
+		uint64_t *below = table_of(old);
+
+		if (order != ORDER_2M || !table_is_empty(below))
+			return -EEXIST;
+		/*
+		 * A processor may still use the cached pointer to the empty
+		 * table. The worst it sees there is a violation, which also
+		 * drops that cached pointer.
+		 */
+		table_retire(s2, below);
+	}
+	WRITE_ONCE(*e, leaf_entry(h, order, perms));
+	return 0;
+}
+
+int stage2_map(struct stage2 *s2, gfn_t g, hfn_t h, unsigned order,
+	       unsigned perms)
+{
+	uint64_t *e;
+	int err;
+
+	if (order != ORDER_4K)
+		return map_large(s2, g, h, order, perms);
+	if (likely(s2->last.base == g.raw >> 9)) {
+		e = &s2->last.table[g.raw & (EPT_ENTRIES - 1)];
+		WRITE_ONCE(*e, leaf_entry(h, 0, perms));
+		return 0;
+	}
+	err = walk_alloc(s2, g, 1, &e);
+	if (err)
+		return err;
+	s2->last.base = g.raw >> 9;
+	s2->last.table = e - (g.raw & (EPT_ENTRIES - 1));
+	WRITE_ONCE(*e, leaf_entry(h, 0, perms));
+	return 0;
+}
+
+bool stage2_unmap_page(struct stage2 *s2, struct stage2_cursor *c, gfn_t g)
+{
+	uint64_t *e, old;
+	unsigned level;
+
+	if (likely(c->base == g.raw >> 9)) {
+		e = &c->table[g.raw & (EPT_ENTRIES - 1)];
+	} else {
+		e = walk(s2, g, 1, &level);
+		if (level != 1) {
+			BUG_ON(ept_present(*e)); /* a larger leaf */
+			return false;
+		}
+		c->base = g.raw >> 9;
+		c->table = e - (g.raw & (EPT_ENTRIES - 1));
+	}
+	old = *e;
+	if (!ept_present(old))
+		return false;
+	WRITE_ONCE(*e, 0);
+	return true;
+}
+
+/* The highest level whose whole entry lies in [g, end). */
+static unsigned covered_level(uint64_t g, uint64_t end)
+{
+	unsigned level = 1;
+
+	while (level < 3) {
+		uint64_t span = 1ull << (9 * level);
+
+		if ((g & (span - 1)) || end - g < span)
+			break;
+		level++;
+	}
+	return level;
+}
+
+int stage2_unmap_range(struct stage2 *s2, gfn_t g, uint64_t npages,
+		       bool *was_present)
+{
+	uint64_t at = g.raw, end = g.raw + npages;
+
+	*was_present = false;
+	while (at < end) {
+		unsigned want = covered_level(at, end), level;
+		uint64_t *e = walk(s2, gfn(at), want, &level);
+		uint64_t span = 1ull << (9 * (level - 1)), old = *e;
+
+		if (ept_present(old) && level > want) {
+			int err = stage2_split(s2, gfn(at), 9 * (level - 1));
+
+			if (err)
+				return err;
+			continue;
+		}
+		at = round_down(at, span) + span;
+		if (!ept_present(old))
+			continue;
+		*was_present = true;
+		WRITE_ONCE(*e, 0);
+		if (level > 1 && !(old & EPT_LEAF))
+			table_retire_below(s2, table_of(old), level - 1);
+	}
+	return 0;
+}
+
+int stage2_split(struct stage2 *s2, gfn_t g, unsigned order)
+{
+	unsigned level, i, below_order = order - 9;
+	uint64_t *e = walk(s2, g, level_of_order(order), &level);
+	uint64_t *below, leaf = *e, step;
+	int err;
+
+	if (level != level_of_order(order) || !ept_present(leaf) ||
+	    !(leaf & EPT_LEAF))
+		return 0;
+	err = table_alloc(s2, &below);
+	if (err)
+		return err;
+	if (below_order == ORDER_4K)
+		leaf &= ~EPT_LEAF;
+	step = PAGE_SIZE << below_order;
+	for (i = 0; i < EPT_ENTRIES; i++)
+		below[i] = leaf + i * step;
+	WRITE_ONCE(*e, ptr_to_hpa(below).raw | EPT_RWX);
+	s2->last = (struct stage2_cursor)S2_CURSOR_INIT;
+	return 0;
+}
+
+static bool leaf_decode(gfn_t g, uint64_t e, unsigned level,
+			struct stage2_leaf *out)
+{
+	unsigned order = 9 * (level - 1);
+
+	if (!ept_present(e))
+		return false;
+	out->order = order;
+	out->gfn = gfn(round_down(g.raw, 1ull << order));
+	out->first = hfn_of(hpa(e & EPT_ADDR_MASK));
+	out->perms = (unsigned)(e & EPT_RWX);
+	out->accessed = (e & EPT_ACCESSED) != 0;
+	out->dirty = (e & EPT_DIRTY) != 0;
+	return true;
+}
+
+bool stage2_lookup(struct stage2 *s2, gfn_t g, struct stage2_leaf *out)
+{
+	unsigned level;
+	uint64_t *e = walk(s2, g, 1, &level);
+
+	return leaf_decode(g, *e, level, out);
+}
+
+bool stage2_harvest(struct stage2 *s2, gfn_t g, struct stage2_leaf *out)
+{
+	unsigned level;
+	uint64_t *e = walk(s2, g, 1, &level), old;
+
+	if (!ept_present(*e))
+		return false;
+	/* Atomic: a processor may set the bits of this entry meanwhile. */
+	old = __atomic_fetch_and(e, ~(EPT_ACCESSED | EPT_DIRTY),
+				 __ATOMIC_RELAXED);
+	return leaf_decode(g, old, level, out);
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What vmx/ needs from a stage 2 beyond mm/stage2.h. */
+#ifndef VMX_EPT_H
+#define VMX_EPT_H
+
+#include "kernel/spinlock.h"
+#include "mm/stage2.h"
+
+struct vm;
+
+struct stage2 {
+	uint64_t	*root;		/* [const] */
+	uint64_t	eptp;		/* [const] */
+	uint64_t	nr_tables;	/* [gspace lock] */
+	struct stage2_cursor last;	/* [gspace lock] last leaf table used */
+	struct spinlock	retired_lock;	/* LOCK_STAGE2 */
+	uint64_t	retired;	/* [retired_lock] hfn of first, 0: none */
+	struct vm	*vm;		/* whose vCPUs run here; NULL: none yet */
+	uint64_t	nr_flushes;	/* [racy count] */
+};
+
+/* Who has to be told of a flush. Before the first vCPU runs. */
+void stage2_set_vm(struct stage2 *s2, struct vm *vm);
+
+/*
+ * For stage2_flush(): detaches the unlinked tables before the invalidation
+ * and frees them after it. The list is linked by frame number, 0 ends it.
+ */
+uint64_t stage2_take_retired(struct stage2 *s2);
+void stage2_free_retired(struct stage2 *s2, uint64_t head);
+
+/* What the processor can do; set once by vmx_init() before any VM exists. */
+struct ept_caps {
+	bool	leaf_2m, leaf_1g, accessed_dirty;
+};
+extern struct ept_caps ept_caps;
+
+#endif

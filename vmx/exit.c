@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What happens after a VM exit. Two const tables indexed by the basic exit
+ * reason: fast handlers run with interrupts off and the guest's registers
+ * just saved, and mostly go straight back; the others run on the slow path,
+ * as ordinary thread code.
+ *
+ * Only this file advances RIP.
+ */
+#include "kernel/bug.h"
+#include "kernel/clock.h"
+#include "kernel/irq.h"
+#include "kernel/lib.h"
+#include "kernel/log.h"
+#include "vmx/devices/devices.h"
+#include "vmx/vcpu_priv.h"
+#include "vmx/vmx.h"
+
+static ALWAYS_INLINE void skip_insn(void)
+{
+	uint32_t blocked = vmcs_read32(VMCS_GUEST_INTERRUPTIBILITY);
+
+	vmcs_write(VMCS_GUEST_RIP, vmcs_read(VMCS_GUEST_RIP) +
+					   vmcs_read(VMCS_EXIT_INSN_LEN));
+	if (unlikely(blocked & (BLOCKED_BY_STI | BLOCKED_BY_MOV_SS)))
+		vmcs_write(VMCS_GUEST_INTERRUPTIBILITY,
+			   blocked & ~(BLOCKED_BY_STI | BLOCKED_BY_MOV_SS));
+	/* A single-stepped instruction ends in #DB even if we carried it out. */
+	if (unlikely(vmcs_read(VMCS_GUEST_RFLAGS) & RFLAGS_TF))
+		vmcs_write(VMCS_GUEST_PENDING_DEBUG,
+			   vmcs_read(VMCS_GUEST_PENDING_DEBUG) | BIT(14));
+}
+
+static const exit_handler fast_handlers[] = {
+	[REASON_CPUID] = fast_cpuid,
+	[REASON_VMCALL] = fast_hypercall,
+	[REASON_RDMSR] = fast_rdmsr,
+	[REASON_WRMSR] = fast_wrmsr,
+	[REASON_EPT_VIOLATION] = fast_ept_violation,
+};
+
+bool vmx_exit_fast(struct vcpu *v)
+{
+	uint32_t reason = vmcs_read32(VMCS_EXIT_REASON);
+	enum exit_action act;
+
+	v->exit_reason = reason;
+	if (reason >= ARRAY_SIZE(fast_handlers) || !fast_handlers[reason])
+		return false;
+	act = fast_handlers[reason](v);
+	if (act == EXIT_SLOW)
+		return false;
+	v->exits[reason]++;
+	if (act == EXIT_SKIP_INSN)
+		skip_insn();
+	if (likely(!READ_ONCE(v->requests)))
+		return true;
+	/* Tells the slow path that this exit has been dealt with. */
+	v->exit_reason = VMX_NR_REASONS;
+	return false;
+}
+
+static enum exit_action exit_ext_intr(struct vcpu *v)
+{
+	(void)v;
+	/* The interrupt stayed pending; opening the door let it in. */
+	return EXIT_RESUME;
+}
+
+static enum exit_action exit_triple_fault(struct vcpu *v)
+{
+	vcpu_dump(v);
+	vm_request_end(v->vm, VM_END_CRASH, "triple fault");
+	return EXIT_STOP_VM;
+}
+
+static enum exit_action exit_intr_window(struct vcpu *v)
+{
+	vcpu_set_controls(v, 0, CPU_INTR_WINDOW);
+	return EXIT_RESUME;
+}
+
+static enum exit_action exit_nmi_window(struct vcpu *v)
+{
+	vcpu_set_controls(v, 0, CPU_NMI_WINDOW);
+	return EXIT_RESUME;
+}
+
+static enum exit_action exit_hlt(struct vcpu *v)
+{
+	v->halts++;
+	v->halted = true;
+	return EXIT_SKIP_INSN;
+}
+
+static enum exit_action exit_ud(struct vcpu *v)
+{
+	inject_ud(v);
+	return EXIT_RESUME;
+}
+
+static enum exit_action exit_rdpmc(struct vcpu *v)
+{
+	inject_gp(v);	/* no performance counters are offered */
+	return EXIT_RESUME;
+}
+
+static enum exit_action exit_nothing_to_do(struct vcpu *v)
+{
+	(void)v;
+	/* INVD, WBINVD: the guest's memory is coherent; writing back is free. */
+	return EXIT_SKIP_INSN;
+}
+
+static enum exit_action exit_task_switch(struct vcpu *v)
+{
+	vcpu_crash(v, "task switch through a TSS: not supported");
+	return EXIT_STOP_VM;
+}
+
+static enum exit_action exit_bad_state(struct vcpu *v)
+{
+	vcpu_crash(v, "VM entry with invalid guest state, qualification %#lx",
+		   vmcs_read(VMCS_EXIT_QUAL));
+	return EXIT_STOP_VM;
+}
+
+static const exit_handler handlers[VMX_NR_REASONS] = {
+	[REASON_EXCEPTION] = exit_exception,
+	[REASON_EXT_INTR] = exit_ext_intr,
+	[REASON_TRIPLE_FAULT] = exit_triple_fault,
+	[REASON_INTR_WINDOW] = exit_intr_window,
+	[REASON_NMI_WINDOW] = exit_nmi_window,
+	[REASON_TASK_SWITCH] = exit_task_switch,
+	[REASON_CPUID] = fast_cpuid,
+	[REASON_GETSEC] = exit_ud,
+	[REASON_HLT] = exit_hlt,
+	[REASON_INVD] = exit_nothing_to_do,
+	[REASON_RDPMC] = exit_rdpmc,
+	[REASON_VMCALL] = exit_hypercall,
+	[REASON_VMCLEAR] = exit_ud,
+	[REASON_VMLAUNCH] = exit_ud,
+	[REASON_VMPTRLD] = exit_ud,
+	[REASON_VMPTRST] = exit_ud,
+	[REASON_VMREAD] = exit_ud,
+	[REASON_VMRESUME] = exit_ud,
+	[REASON_VMWRITE] = exit_ud,
+	[REASON_VMXOFF] = exit_ud,
+	[REASON_VMXON] = exit_ud,
+	[REASON_CR_ACCESS] = exit_cr_access,
+	[REASON_IO] = exit_io,
+	[REASON_RDMSR] = exit_rdmsr,
+	[REASON_WRMSR] = exit_wrmsr,
+	[REASON_BAD_GUEST_STATE] = exit_bad_state,
+	[REASON_BAD_MSR_LOAD] = exit_bad_state,
+	[REASON_MWAIT] = exit_ud,
+	[REASON_MONITOR] = exit_ud,
+	[REASON_EPT_VIOLATION] = exit_ept_violation,
+	[REASON_EPT_MISCONFIG] = exit_ept_misconfig,
+	[REASON_INVEPT] = exit_ud,
+	[REASON_INVVPID] = exit_ud,
+	[REASON_WBINVD] = exit_nothing_to_do,
+	[REASON_XSETBV] = exit_xsetbv,
+	[REASON_VMFUNC] = exit_ud,
+};
+
+static enum exit_action exit_unknown(struct vcpu *v, uint32_t reason)
+{
+	vcpu_crash(v, "unknown exit reason %u (%s)", reason,
+		   vmx_reason_name(reason));
+	return EXIT_STOP_VM;
+}
+
+/* NMI and #MC are the host's: they must run before interrupts are on. */
+static void host_events(struct vcpu *v, uint32_t reason)
+{
+	uint32_t info;
+
+	if (reason != REASON_EXCEPTION)
+		return;
+	info = vmcs_read32(VMCS_EXIT_INTR_INFO);
+	(void)v;
+	if ((info & INTR_TYPE_MASK) == INTR_TYPE_NMI)
+		__asm__ volatile("int $2");
+	else if ((info & INTR_VECTOR_MASK) == 18)
+		__asm__ volatile("int $18");
+}
+
+enum exit_action exit_dispatch(struct vcpu *v)
+{
+	uint32_t reason = v->exit_reason;
+	enum exit_action act;
+
+	if (reason == VMX_NR_REASONS) {
+		irq_enable();
+		return EXIT_RESUME;
+	}
+	if (unlikely(reason & REASON_ENTRY_FAILURE))
+		reason &= 0xffff;	/* exits 33, 34, 41 */
+	else
+		inject_save_vectoring(v);
+	host_events(v, reason);
+	irq_enable();
+	if (reason >= VMX_NR_REASONS || !handlers[reason])
+		return exit_unknown(v, reason);
+	v->exits[reason]++;
+	act = handlers[reason](v);
+	if (act == EXIT_SKIP_INSN)
+		skip_insn();
+	return act;
+}
+
+static const char *const reason_names[VMX_NR_REASONS] = {
+	[REASON_EXCEPTION] = "exception",
+	[REASON_EXT_INTR] = "interrupt",
+	[REASON_TRIPLE_FAULT] = "triple_fault",
+	[REASON_INIT] = "init",
+	[REASON_SIPI] = "sipi",
+	[REASON_INTR_WINDOW] = "interrupt_window",
+	[REASON_NMI_WINDOW] = "nmi_window",
+	[REASON_TASK_SWITCH] = "task_switch",
+	[REASON_CPUID] = "cpuid",
+	[REASON_GETSEC] = "getsec",
+	[REASON_HLT] = "hlt",
+	[REASON_INVD] = "invd",
+	[REASON_INVLPG] = "invlpg",
+	[REASON_RDPMC] = "rdpmc",
+	[REASON_RDTSC] = "rdtsc",
+	[REASON_RSM] = "rsm",
+	[REASON_VMCALL] = "vmcall",
+	[REASON_VMCLEAR] = "vmclear",
+	[REASON_VMLAUNCH] = "vmlaunch",
+	[REASON_VMPTRLD] = "vmptrld",
+	[REASON_VMPTRST] = "vmptrst",
+	[REASON_VMREAD] = "vmread",
+	[REASON_VMRESUME] = "vmresume",
+	[REASON_VMWRITE] = "vmwrite",
+	[REASON_VMXOFF] = "vmxoff",
+	[REASON_VMXON] = "vmxon",
+	[REASON_CR_ACCESS] = "cr_access",
+	[REASON_DR_ACCESS] = "dr_access",
+	[REASON_IO] = "io",
+	[REASON_RDMSR] = "rdmsr",
+	[REASON_WRMSR] = "wrmsr",
+	[REASON_BAD_GUEST_STATE] = "bad_guest_state",
+	[REASON_BAD_MSR_LOAD] = "bad_msr_load",
+	[REASON_MWAIT] = "mwait",
+	[REASON_MONITOR] = "monitor",
+	[REASON_PAUSE] = "pause",
+	[REASON_MCE_ENTRY] = "machine_check_entry",
+	[REASON_GDTR_IDTR] = "gdtr_idtr",
+	[REASON_LDTR_TR] = "ldtr_tr",
+	[REASON_EPT_VIOLATION] = "ept_violation",
+	[REASON_EPT_MISCONFIG] = "ept_misconfig",
+	[REASON_INVEPT] = "invept",
+	[REASON_RDTSCP] = "rdtscp",
+	[REASON_INVVPID] = "invvpid",
+	[REASON_WBINVD] = "wbinvd",
+	[REASON_XSETBV] = "xsetbv",
+	[REASON_RDRAND] = "rdrand",
+	[REASON_INVPCID] = "invpcid",
+	[REASON_VMFUNC] = "vmfunc",
+	[REASON_RDSEED] = "rdseed",
+	[REASON_XSAVES] = "xsaves",
+	[REASON_XRSTORS] = "xrstors",
+	[REASON_UMWAIT] = "umwait",
+	[REASON_TPAUSE] = "tpause",
+};
+
+const char *vmx_reason_name(uint32_t basic_reason)
+{
+	if (basic_reason >= VMX_NR_REASONS || !reason_names[basic_reason])
+		return "unknown";
+	return reason_names[basic_reason];
+}

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Exceptions that exit (#DB, #AC, #MC), NMIs of the host, and the dump of a
+ * vCPU that is beyond help.
+ */
+#include "kernel/lib.h"
+#include "kernel/log.h"
+#include "vmx/vcpu_priv.h"
+
+#define DR6_RTM		BIT(16)
+#define DR6_EVENTS	0x600full	/* B0-B3, BD, BS */
+
+/*
+ * The exit's qualification has the bits that DR6 would get; DR6 itself has
+ * not been changed (SDM, "Debug Exceptions" under exit qualification).
+ */
+static void reinject_debug(struct vcpu *v)
+{
+	uint64_t q = vmcs_read(VMCS_EXIT_QUAL);
+
+	irq_disable();
+	v->lazy.dr6 = (read_dr6() & ~15ull) | (q & DR6_EVENTS) | DR6_RTM;
+	write_dr6(v->lazy.dr6);
+	irq_enable();
+	/* #DB delivery clears GD, which the intercepted one did not. */
+	vmcs_write(VMCS_GUEST_DR7, vmcs_read(VMCS_GUEST_DR7) & ~BIT(13));
+	inject_exception(v, 1);
+}
+
+enum exit_action exit_exception(struct vcpu *v)
+{
+	uint32_t info = vmcs_read32(VMCS_EXIT_INTR_INFO);
+	unsigned vector = info & INTR_VECTOR_MASK;
+
+	/* Both were handled by the host before interrupts went on. */
+	if ((info & INTR_TYPE_MASK) == INTR_TYPE_NMI || vector == 18)
+		return EXIT_RESUME;
+	if (info & INTR_NMI_UNBLOCK)
+		vmcs_write(VMCS_GUEST_INTERRUPTIBILITY,
+			   vmcs_read(VMCS_GUEST_INTERRUPTIBILITY) |
+				   BLOCKED_BY_NMI);
+	if (vector == 1)
+		reinject_debug(v);
+	else
+		inject_exception_code(v, vector,
+				      vmcs_read32(VMCS_EXIT_ERROR_CODE));
+	return EXIT_RESUME;
+}
+
+void vcpu_dump(struct vcpu *v)
+{
+	const char *name = v->vm->cfg->name;
+	const uint64_t *g = v->gpr;
+
+	log_err("vmx", "vm=%s vcpu=%u rip=%#lx rsp=%#lx rflags=%#lx cpl=%u",
+		name, v->index, vmcs_read(VMCS_GUEST_RIP),
+		vmcs_read(VMCS_GUEST_RSP), vmcs_read(VMCS_GUEST_RFLAGS),
+		vcpu_cpl());
+	log_err("vmx", "vm=%s rax=%#lx rbx=%#lx rcx=%#lx rdx=%#lx rsi=%#lx "
+		"rdi=%#lx rbp=%#lx", name, g[REG_RAX], g[REG_RBX], g[REG_RCX],
+		g[REG_RDX], g[REG_RSI], g[REG_RDI], g[REG_RBP]);
+	log_err("vmx", "vm=%s r8=%#lx r9=%#lx r10=%#lx r11=%#lx r12=%#lx "
+		"r13=%#lx r14=%#lx r15=%#lx", name, g[REG_R8], g[REG_R9],
+		g[REG_R10], g[REG_R11], g[REG_R12], g[REG_R13], g[REG_R14],
+		g[REG_R15]);
+	log_err("vmx", "vm=%s cr0=%#lx cr3=%#lx cr4=%#lx efer=%#lx cs=%#lx "
+		"cs_ar=%#lx ss_ar=%#lx exit=%#x", name,
+		vmcs_read(VMCS_GUEST_CR0), vmcs_read(VMCS_GUEST_CR3),
+		vmcs_read(VMCS_GUEST_CR4), vmcs_read(VMCS_GUEST_EFER),
+		vmcs_read(VMCS_GUEST_CS_SEL), vmcs_read(VMCS_GUEST_CS_AR),
+		vmcs_read(VMCS_GUEST_SS_AR), v->exit_reason);
+}
+
+void vcpu_crash(struct vcpu *v, const char *fmt, ...)
+{
+	char text[128];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	vcpu_load(v);
+	irq_enable();
+	vcpu_dump(v);
+	vm_request_end(v->vm, VM_END_CRASH, "%s", text);
+}

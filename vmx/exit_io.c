@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Port I/O. Source: SDM Vol. 3, "Exit Qualification for I/O Instructions" and
+ * "VM-Exit Instruction-Information Field as Used for INS and OUTS".
+ */
+#include "kernel/errno.h"
+#include "vmx/devices/devices.h"
+#include "vmx/vcpu_priv.h"
+#include "vmx/vmx.h"
+
+#define IO_IN		BIT(3)
+#define IO_STRING	BIT(4)
+#define IO_REP		BIT(5)
+
+static uint64_t size_mask(unsigned nbytes)
+{
+	return nbytes >= 8 ? ~0ull : (1ull << (8 * nbytes)) - 1;
+}
+
+/* A 32-bit result clears the upper half, smaller ones merge. */
+static void set_rax(struct vcpu *v, uint64_t val, unsigned nbytes)
+{
+	uint64_t mask = size_mask(nbytes);
+
+	if (nbytes == 4)
+		v->gpr[REG_RAX] = val & mask;
+	else
+		v->gpr[REG_RAX] = (v->gpr[REG_RAX] & ~mask) | (val & mask);
+}
+
+static enum exit_action io_register(struct vcpu *v, uint16_t port,
+				    unsigned nbytes, bool in)
+{
+	uint32_t val = (uint32_t)(v->gpr[REG_RAX] & size_mask(nbytes));
+
+	if (in) {
+		(void)devices_pio_read(v, port, nbytes, &val);
+		set_rax(v, val, nbytes);
+	} else {
+		(void)devices_pio_write(v, port, nbytes, val);
+	}
+	return EXIT_SKIP_INSN;
+}
+
+/* One element of INS/OUTS at guest-linear a. 0, or the error of the access. */
+static int io_element(struct vcpu *v, uint16_t port, unsigned nbytes, bool in,
+		      gva_t a)
+{
+	uint32_t val = 0, code;
+	gva_t fault = a;
+	int err;
+
+	if (in) {
+		gpa_t at;
+
+		/* Fault before the port is read, or the datum is lost. */
+		err = guest_translate(v, a, true, &at, &code);
+		if (!err) {
+			(void)devices_pio_read(v, port, nbytes, &val);
+			err = guest_write_linear(v, a, &val, nbytes, &fault,
+						 &code);
+		}
+	} else {
+		err = guest_read_linear(v, a, &val, nbytes, &fault, &code);
+		if (!err)
+			(void)devices_pio_write(v, port, nbytes, val);
+	}
+	if (err == -EFAULT) {
+		irq_disable();
+		v->lazy.cr2 = fault.raw;
+		write_cr2(fault.raw);
+		irq_enable();
+		inject_exception_code(v, 14, code);
+	}
+	return err;
+}
+
+/* Elements for one exit; the rest is done after re-entry (RIP unchanged). */
+#define STRING_BATCH	4096u
+
+static enum exit_action io_string(struct vcpu *v, uint16_t port,
+				  unsigned nbytes, bool in, bool rep)
+{
+	uint32_t info = vmcs_read32(VMCS_EXIT_INSN_INFO);
+	unsigned addr_nbytes = 2u << (info >> 7 & 7);
+	uint64_t mask = size_mask(addr_nbytes);
+	enum reg index = in ? REG_RDI : REG_RSI;
+	uint64_t count = rep ? v->gpr[REG_RCX] & mask : 1, done = 0;
+	bool down = (vmcs_read(VMCS_GUEST_RFLAGS) & RFLAGS_DF) != 0;
+	uint64_t step = down ? -(uint64_t)nbytes : nbytes;
+	gva_t a = { vmcs_read(VMCS_GUEST_LINEAR) };
+	int err = 0;
+
+	while (done < count && done < STRING_BATCH) {
+		err = io_element(v, port, nbytes, in, a);
+		if (err)
+			break;
+		a.raw += step;
+		done++;
+	}
+	v->gpr[index] = (v->gpr[index] & ~mask) |
+			((v->gpr[index] + done * step) & mask);
+	if (rep)
+		v->gpr[REG_RCX] = (v->gpr[REG_RCX] & ~mask) |
+				  ((v->gpr[REG_RCX] - done) & mask);
+	if (err || done < count)
+		return EXIT_RESUME;
+	return EXIT_SKIP_INSN;
+}
+
+enum exit_action exit_io(struct vcpu *v)
+{
+	uint64_t q = vmcs_read(VMCS_EXIT_QUAL);
+	unsigned nbytes = (unsigned)(q & 7) + 1;
+	uint16_t port = (uint16_t)(q >> 16);
+
+	if (!(q & IO_STRING))
+		return io_register(v, port, nbytes, (q & IO_IN) != 0);
+	if (!vmx_controls.insn_info_io) {
+		vcpu_crash(v, "INS/OUTS on a processor that does not "
+			   "describe it (IA32_VMX_BASIC bit 54)");
+		return EXIT_STOP_VM;
+	}
+	return io_string(v, port, nbytes, (q & IO_IN) != 0,
+			 (q & IO_REP) != 0);
+}

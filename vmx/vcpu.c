@@ -1,0 +1,400 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A vCPU's thread: requests, the entry loop, sleeping in HLT.
+ *
+ * Entry protocol: the thread sets mode = IN_GUEST, then looks at `requests`;
+ * whoever sets a request looks at mode afterwards and sends an IPI if it is
+ * IN_GUEST. Both have a full barrier in between, so a request is either
+ * seen before the entry or ends the stay in the guest.
+ */
+#include "vmx/vcpu.h"
+
+#include "kernel/bug.h"
+#include "kernel/clock.h"
+#include "kernel/directmap.h"
+#include "kernel/errno.h"
+#include "kernel/lib.h"
+#include "kernel/log.h"
+#include "kernel/machine.h"
+#include "mm/frame.h"
+#include "mm/heap.h"
+#include "vmx/devices/devices.h"
+#include "vmx/ept.h"
+#include "vmx/vcpu_priv.h"
+#include "vmx/vmx.h"
+
+/* Requests that only ask to look again. */
+#define REQ_TRANSIENT	(VCPU_REQ_EVENT | VCPU_REQ_FLUSH)
+
+static struct spinlock vpid_lock = SPINLOCK_INIT(LOCK_VM_LIST, "vpid");
+static uint64_t vpids_used[CONFIG_MAX_VMS * CONFIG_MAX_VCPUS / 64 + 1] = { 1 };
+
+struct vm *vcpu_vm(struct vcpu *v)
+{
+	return v->vm;
+}
+
+uint32_t vcpu_index(const struct vcpu *v)
+{
+	return v->index;
+}
+
+struct lapic *vcpu_lapic(struct vcpu *v)
+{
+	return v->lapic;
+}
+
+uint64_t vcpu_get_reg(struct vcpu *v, enum reg r)
+{
+	return r == REG_RSP ? vmcs_read(VMCS_GUEST_RSP) : v->gpr[r];
+}
+
+void vcpu_set_reg(struct vcpu *v, enum reg r, uint64_t value)
+{
+	if (r == REG_RSP)
+		vmcs_write(VMCS_GUEST_RSP, value);
+	else
+		v->gpr[r] = value;
+}
+
+void vcpu_request(struct vcpu *v, uint32_t bits)
+{
+	/* Full barrier: pairs with the one in guest_stay(). */
+	__atomic_fetch_or(&v->requests, bits, __ATOMIC_SEQ_CST);
+	if (__atomic_load_n(&v->mode, __ATOMIC_SEQ_CST) == VCPU_IN_GUEST) {
+		uint32_t cpu = READ_ONCE(v->cpu);
+
+		/* On its own CPU this interrupt already made it leave. */
+		if (cpu != cpu_id())
+			smp_kick(cpu);
+	} else {
+		uint64_t flags = spin_lock_irqsave(&v->kick_lock);
+
+		if (v->thread)
+			thread_unpark(v->thread);
+		spin_unlock_irqrestore(&v->kick_lock, flags);
+	}
+}
+
+void vcpu_request_self(struct vcpu *v, uint32_t bits)
+{
+	__atomic_fetch_or(&v->requests, bits, __ATOMIC_RELAXED);
+}
+
+static void request_clear(struct vcpu *v, uint32_t bits)
+{
+	__atomic_fetch_and(&v->requests, ~bits, __ATOMIC_SEQ_CST);
+}
+
+void vcpu_sipi(struct vcpu *v, uint8_t vector)
+{
+	WRITE_ONCE(v->sipi_vector, vector);
+	vcpu_request(v, VCPU_REQ_SIPI);
+}
+
+void vcpu_set_controls(struct vcpu *v, uint32_t set, uint32_t clear)
+{
+	uint32_t now = (v->cpu_controls | set) & ~clear;
+
+	if (now == v->cpu_controls)
+		return;
+	v->cpu_controls = now;
+	vmcs_write(VMCS_CPU_CONTROLS, now);
+}
+
+/* ---- the thread ---- */
+
+static void handle_init(struct vcpu *v)
+{
+	vcpu_load(v);
+	irq_enable();
+	v->wait_sipi = v->index != 0;
+	lapic_reset(v->lapic);
+	vmcs_setup_guest_reset(v);
+}
+
+static void handle_sipi(struct vcpu *v)
+{
+	if (!v->wait_sipi)
+		return;	/* SDM: ignored unless waiting for it */
+	vcpu_load(v);
+	irq_enable();
+	vmcs_setup_guest_sipi(v, READ_ONCE(v->sipi_vector));
+	v->wait_sipi = false;
+}
+
+static void handle_pause(struct vcpu *v)
+{
+	WRITE_ONCE(v->paused, true);
+	waitq_wake_all(&v->pause_wq);
+	while ((__atomic_load_n(&v->requests, __ATOMIC_SEQ_CST) &
+		(VCPU_REQ_PAUSE | VCPU_REQ_END)) == VCPU_REQ_PAUSE)
+		thread_park();
+	WRITE_ONCE(v->paused, false);
+}
+
+/* Interrupts on. False: the run is over. */
+static bool handle_requests(struct vcpu *v)
+{
+	uint32_t req = __atomic_load_n(&v->requests, __ATOMIC_SEQ_CST);
+
+	if (req & VCPU_REQ_END)
+		return false;
+	if (req & VCPU_REQ_PAUSE)
+		handle_pause(v);
+	if (req & VCPU_REQ_INIT) {
+		request_clear(v, VCPU_REQ_INIT);
+		handle_init(v);
+	}
+	if (req & VCPU_REQ_SIPI) {
+		request_clear(v, VCPU_REQ_SIPI);
+		handle_sipi(v);
+	}
+	if (req & VCPU_REQ_NMI) {
+		request_clear(v, VCPU_REQ_NMI);
+		v->nmi_pending = true;
+	}
+	if (req & VCPU_REQ_CLOCK) {
+		request_clear(v, VCPU_REQ_CLOCK);
+		pvclock_update(v, true);
+	}
+	return true;
+}
+
+static bool may_run(struct vcpu *v)
+{
+	if (v->wait_sipi)
+		return false;
+	if (!v->halted)
+		return true;
+	vcpu_load(v);
+	irq_enable();
+	if (inject_wakes_halt(v)) {
+		v->halted = false;
+		vmcs_write(VMCS_GUEST_ACTIVITY, ACTIVITY_ACTIVE);
+	}
+	return !v->halted;
+}
+
+/* Interrupts off, VMCS loaded: requests that are handled at the last moment. */
+static void handle_transient(struct vcpu *v)
+{
+	uint32_t req = READ_ONCE(v->requests) & REQ_TRANSIENT;
+
+	if (!req)
+		return;
+	request_clear(v, req);
+	if (req & VCPU_REQ_FLUSH)
+		vmx_invept(INVEPT_SINGLE, v->vm->s2->eptp);
+}
+
+/*
+ * One stay in guest mode. 0: an exit wants the slow path; -EAGAIN: a request
+ * came first. Interrupts off at call and return.
+ */
+static int guest_stay(struct vcpu *v)
+{
+	int err;
+
+	WRITE_ONCE(v->cpu, cpu_id());
+	/* Full barrier: pairs with the one in vcpu_request(). */
+	__atomic_store_n(&v->mode, VCPU_IN_GUEST, __ATOMIC_SEQ_CST);
+	if (READ_ONCE(v->requests)) {
+		WRITE_ONCE(v->mode, VCPU_OUTSIDE);
+		return -EAGAIN;
+	}
+	err = vmx_enter(v);
+	__atomic_store_n(&v->mode, VCPU_OUTSIDE, __ATOMIC_SEQ_CST);
+	if (err) {
+		vcpu_crash(v, "VM entry failed, VM-instruction error %u",
+			   vmcs_read32(VMCS_INSN_ERROR));
+		return -EAGAIN;
+	}
+	v->launched = 1;
+	return 0;
+}
+
+static void run_once(struct vcpu *v)
+{
+	enum exit_action act;
+
+	vcpu_load(v);	/* interrupts are off from here on */
+	handle_transient(v);
+	inject_prepare_entry(v);
+	if (guest_stay(v)) {
+		irq_enable();
+		return;
+	}
+	act = exit_dispatch(v);	/* returns with interrupts on */
+	if (act == EXIT_STOP_VM)
+		vcpu_request_self(v, VCPU_REQ_END);
+}
+
+static void vcpu_thread(void *arg)
+{
+	struct vcpu *v = arg;
+
+	while (handle_requests(v)) {
+		if (!may_run(v)) {
+			request_clear(v, VCPU_REQ_EVENT);
+			/* An event may have come before the clearing. */
+			if (may_run(v))
+				continue;
+			thread_park();
+			continue;
+		}
+		run_once(v);
+		if (need_resched())
+			thread_yield();
+	}
+	WRITE_ONCE(v->dead, true);
+	vcpu_unload(v);
+}
+
+/* ---- life ---- */
+
+static uint32_t vpid_take(void)
+{
+	uint32_t id;
+
+	spin_lock(&vpid_lock);
+	for (id = 1; id < CONFIG_MAX_VMS * CONFIG_MAX_VCPUS; id++)
+		if (!(vpids_used[id / 64] & BIT(id % 64)))
+			break;
+	BUG_ON(id == CONFIG_MAX_VMS * CONFIG_MAX_VCPUS);
+	vpids_used[id / 64] |= BIT(id % 64);
+	spin_unlock(&vpid_lock);
+	return id;
+}
+
+static void vpid_give(uint32_t id)
+{
+	spin_lock(&vpid_lock);
+	vpids_used[id / 64] &= ~BIT(id % 64);
+	spin_unlock(&vpid_lock);
+}
+
+static int alloc_pages(struct vcpu *v)
+{
+	int err;
+
+	err = frame_alloc(0, FRAME_VMX, FA_ZERO, &v->vmcs);
+	if (err)
+		return err;
+	err = frame_alloc(0, FRAME_VMX, FA_ZERO, &v->msr_bitmap);
+	if (err)
+		goto free_vmcs;
+	err = vcpu_state_create(v);
+	if (err)
+		goto free_bitmap;
+	*(uint32_t *)hfn_to_ptr(v->vmcs) = vmx_controls.revision;
+	msr_bitmap_init(hfn_to_ptr(v->msr_bitmap));
+	return 0;
+
+free_bitmap:
+	frame_free(v->msr_bitmap, 0);
+free_vmcs:
+	frame_free(v->vmcs, 0);
+	return err;
+}
+
+int vcpu_create(struct vm *vm, uint32_t index, struct vcpu **out)
+{
+	struct vcpu *v = kzalloc(sizeof(*v));
+	int err;
+
+	if (!v)
+		return -ENOMEM;
+	v->vm = vm;
+	v->gs = vm->gs;
+	v->index = index;
+	v->vmcs_cpu = VCPU_NO_CPU;
+	waitq_init(&v->pause_wq);
+	spin_init(&v->kick_lock, LOCK_VCPU_KICK, "vcpu kick");
+	err = alloc_pages(v);
+	if (err)
+		goto free_v;
+	err = lapic_create(v, &v->lapic);
+	if (err)
+		goto free_pages;
+	v->vpid = vpid_take();
+	cpuid_policy_init(v);
+	*out = v;
+	return 0;
+
+free_pages:
+	vcpu_state_destroy(v);
+	frame_free(v->msr_bitmap, 0);
+	frame_free(v->vmcs, 0);
+free_v:
+	kfree(v);
+	return err;
+}
+
+void vcpu_destroy(struct vcpu *v)
+{
+	vcpu_unload(v);
+	lapic_destroy(v->lapic);
+	vpid_give(v->vpid);
+	vcpu_state_destroy(v);
+	frame_free(v->msr_bitmap, 0);
+	frame_free(v->vmcs, 0);
+	kfree(v);
+}
+
+int vcpu_start(struct vcpu *v, const struct start_state *s)
+{
+	struct thread_params p = {
+		.name = v->vm->cfg->name,
+		.fn = vcpu_thread,
+		.arg = v,
+		.class = THREAD_VCPU,
+		.weight = v->vm->cfg->weight,
+		.switch_out = vcpu_switch_out,
+	};
+	struct thread *t;
+	uint64_t flags;
+	int err;
+
+	vmcs_clear(hpa_of(v->vmcs));
+	v->vmcs_cpu = VCPU_NO_CPU;
+	v->launched = 0;
+	v->requests = 0;
+	v->mode = VCPU_OUTSIDE;
+	v->dead = false;
+	v->stop_waiting = false;
+	vcpu_state_reset(v);
+	msr_reset(v);
+	lapic_reset(v->lapic);
+	v->wait_sipi = s == NULL;
+	vcpu_load(v);
+	vmcs_setup_controls(v);
+	vmcs_setup_guest_reset(v);
+	if (s)
+		vmcs_setup_guest_start(v, s);
+	irq_enable();
+	vcpu_unload(v);
+	err = thread_create(&p, &t);
+	if (err)
+		return err;
+	flags = spin_lock_irqsave(&v->kick_lock);
+	v->thread = t;
+	spin_unlock_irqrestore(&v->kick_lock, flags);
+	/* A request that came before the line above found no thread. */
+	thread_unpark(t);
+	return 0;
+}
+
+void vcpu_join(struct vcpu *v)
+{
+	struct thread *t;
+	uint64_t flags;
+
+	/* From here on nobody unparks a thread that may be gone. */
+	flags = spin_lock_irqsave(&v->kick_lock);
+	t = v->thread;
+	v->thread = NULL;
+	spin_unlock_irqrestore(&v->kick_lock, flags);
+	if (t)
+		thread_join(t);
+}

@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A vCPU from the inside. Private to vmx/ (not its devices).
+ *
+ * The thread of the vCPU owns everything here but `requests`, `mode`, `cpu`
+ * and the APIC. The VMCS is current on CPU `vmcs_cpu` (or nowhere).
+ */
+#ifndef VMX_VCPU_PRIV_H
+#define VMX_VCPU_PRIV_H
+
+#include "kernel/addr.h"
+#include "kernel/thread.h"
+#include "kernel/x86.h"
+#include "vmx/loader.h"
+#include "vmx/vcpu.h"
+#include "vmx/vmcs.h"
+#include "vmx/vmx_insn.h"
+
+#define VCPU_NO_CPU	(~0u)
+
+enum vcpu_mode {
+	VCPU_OUTSIDE,		/* in the hypervisor, or not running */
+	VCPU_IN_GUEST,		/* in guest mode or on the exit fast path */
+};
+
+/* What the dispatcher does after an exit handler. */
+enum exit_action {
+	EXIT_RESUME,		/* re-enter at the same instruction */
+	EXIT_SKIP_INSN,		/* the instruction has been carried out */
+	EXIT_STOP_VM,		/* the run is over; vm_request_end was called */
+	EXIT_SLOW,		/* fast handlers only: needs the slow path */
+};
+
+/* One CPUID answer; sorted by leaf, then subleaf. */
+struct cpuid_entry {
+	uint32_t leaf, subleaf;
+	bool	 has_subleaf;	/* ECX matters */
+	struct cpuid_regs regs;
+};
+#define CPUID_MAX_ENTRIES	64u
+#define CPUID_DIRECT		0x20u	/* basic leaves with a direct index */
+
+struct pending_event {		/* for the next entry */
+	uint32_t info;		/* as VMCS_ENTRY_INTR_INFO; 0: none */
+	uint32_t error_code;
+	uint32_t insn_len;	/* software interrupts and exceptions */
+};
+
+/* Registers that entry and exit do not switch: switched with the thread. */
+struct lazy_state {
+	uint64_t cr2, dr0, dr1, dr2, dr3, dr6;
+	uint64_t star, lstar, cstar, sfmask, kernel_gs_base, tsc_aux;
+	uint64_t xcr0;		/* the guest's */
+};
+
+struct vcpu {
+	uint64_t gpr[REG_COUNT];	/* entry.asm; RSP lives in the VMCS */
+	uint64_t launched;		/* entry.asm: 1 after VMLAUNCH */
+	uint32_t requests;		/* [atomic] VCPU_REQ_* */
+	uint32_t mode;			/* [atomic] enum vcpu_mode */
+	uint32_t exit_reason;		/* of the last exit */
+	uint32_t index;			/* [const] */
+	struct vm *vm;			/* [const] */
+	struct lapic *lapic;		/* [const] */
+	struct gspace *gs;		/* [const] */
+	uint64_t exits[VMX_NR_REASONS];
+
+	/* CPUID policy (vmx/cpuid.c). */
+	struct cpuid_entry cpuid[CPUID_MAX_ENTRIES];
+	uint32_t nr_cpuid;
+	uint8_t	 cpuid_first[CPUID_DIRECT];	/* index of a basic leaf */
+	uint64_t cr4_allowed;		/* bits the guest may set */
+	uint64_t efer_allowed;
+	uint64_t xcr0_allowed;
+
+	/* Copies of VMCS fields, so that they are written only when changed. */
+	uint32_t cpu_controls;
+	uint32_t vpid;			/* [const] */
+	uint32_t vmcs_cpu;		/* where the VMCS is current */
+	uint32_t cpu;			/* [atomic] where it is IN_GUEST */
+
+	struct pending_event inject;	/* to be (re)injected */
+	bool	 nmi_pending;
+	bool	 halted;		/* HLT: waiting for an event */
+	bool	 wait_sipi;		/* an AP before its SIPI, or after INIT */
+	bool	 dead;			/* the thread has ended its run */
+	bool	 paused;		/* [atomic] parked for vm_pause */
+	bool	 stop_waiting;		/* [atomic] ends gspace_wait_memory */
+	uint8_t	 sipi_vector;		/* [atomic] */
+
+	struct lazy_state lazy;
+	void	*xsave;			/* [const] vmx_controls.xsave_nbytes */
+	hfn_t	 xsave_frame;
+	uint32_t xsave_order;
+
+	/* Paravirtual clock and other emulated MSRs. */
+	uint64_t pvclock_msr;
+	uint64_t pvclock_version;
+	uint64_t wallclock_msr;
+	uint64_t tsc_adjust;
+	uint64_t misc_enable;
+	uint64_t mtrr_def_type;
+	uint64_t mtrr_var[16];
+	uint64_t mtrr_fix[11];
+	uint64_t mcg_status, mcg_ctl;
+	uint64_t mc_ctl[4];
+
+	hfn_t	 vmcs, msr_bitmap;	/* [const] */
+	struct spinlock kick_lock;	/* LOCK_VCPU_KICK, irqsave */
+	struct thread *thread;		/* [kick_lock] NULL: not running */
+	struct waitq pause_wq;
+	struct start_state start;	/* how the boot vCPU begins */
+
+	/* Counters for `stats`. */
+	uint64_t injected_irqs, injected_exceptions;
+	uint64_t hypercalls, halts, unknown_msrs;
+};
+
+/* ---- vmx/entry.asm ---- */
+/*
+ * Enters the guest and stays there as long as vmx_exit_fast() says so.
+ * Interrupts off, VMCS current. 0 after an exit that needs the slow path;
+ * -1: VM entry itself failed (VMCS_INSN_ERROR).
+ */
+int vmx_enter(struct vcpu *v);
+void vmx_exit_entry(void);	/* VMCS_HOST_RIP */
+/* Called by entry.asm after each exit: true = resume at once. */
+bool vmx_exit_fast(struct vcpu *v);
+
+/* ---- vmx/vmcs_setup.c ---- */
+/* Fields that never change for this vCPU; the VMCS is current. */
+void vmcs_setup_controls(struct vcpu *v);
+/* Host state that depends on the CPU. */
+void vmcs_setup_host_cpu(void);
+/* Guest state at start (boot vCPU), after INIT, and after SIPI. */
+void vmcs_setup_guest_start(struct vcpu *v, const struct start_state *s);
+void vmcs_setup_guest_reset(struct vcpu *v);
+void vmcs_setup_guest_sipi(struct vcpu *v, uint8_t vector);
+
+/* ---- vmx/vcpu.c ---- */
+MUST_CHECK int vcpu_create(struct vm *vm, uint32_t index, struct vcpu **out);
+void vcpu_destroy(struct vcpu *v);
+/* Starts the thread. The boot vCPU begins at s; s NULL: wait for SIPI. */
+MUST_CHECK int vcpu_start(struct vcpu *v, const struct start_state *s);
+void vcpu_join(struct vcpu *v);
+void vcpu_set_controls(struct vcpu *v, uint32_t set, uint32_t clear);
+
+/* ---- vmx/vcpu_state.c: switching what VMX does not switch ---- */
+MUST_CHECK int vcpu_state_create(struct vcpu *v);
+void vcpu_state_destroy(struct vcpu *v);
+void vcpu_state_reset(struct vcpu *v);
+/* Makes v the vCPU of this CPU. Interrupts off on return. */
+void vcpu_load(struct vcpu *v);
+/* Scheduler hook: saves what another vCPU would overwrite. */
+void vcpu_switch_out(void *v);
+/* Takes the VMCS away from whatever CPU has it. Thread context. */
+void vcpu_unload(struct vcpu *v);
+
+/* ---- vmx/inject.c ---- */
+void inject_exception(struct vcpu *v, unsigned vector);
+void inject_exception_code(struct vcpu *v, unsigned vector, uint32_t code);
+static inline void inject_gp(struct vcpu *v)
+{
+	inject_exception_code(v, 13, 0);
+}
+static inline void inject_ud(struct vcpu *v)
+{
+	inject_exception(v, 6);
+}
+/* What an exit interrupted has to be delivered again. */
+void inject_save_vectoring(struct vcpu *v);
+/* Before each slow entry, interrupts off: exceptions, NMI, interrupts. */
+void inject_prepare_entry(struct vcpu *v);
+/* True if an event would end HLT. */
+bool inject_wakes_halt(struct vcpu *v);
+
+/* ---- exit handlers; slow path, interrupts on ---- */
+typedef enum exit_action (*exit_handler)(struct vcpu *v);
+enum exit_action exit_dispatch(struct vcpu *v);	/* vmx/exit.c */
+enum exit_action exit_exception(struct vcpu *v);
+enum exit_action exit_cr_access(struct vcpu *v);
+enum exit_action exit_xsetbv(struct vcpu *v);
+enum exit_action exit_rdmsr(struct vcpu *v);
+enum exit_action exit_wrmsr(struct vcpu *v);
+enum exit_action exit_io(struct vcpu *v);
+enum exit_action exit_ept_violation(struct vcpu *v);
+enum exit_action exit_ept_misconfig(struct vcpu *v);
+enum exit_action exit_hypercall(struct vcpu *v);
+/* Fast path, interrupts off, mode IN_GUEST; EXIT_SLOW if it can't. */
+enum exit_action fast_cpuid(struct vcpu *v);
+enum exit_action fast_hypercall(struct vcpu *v);
+enum exit_action fast_rdmsr(struct vcpu *v);
+enum exit_action fast_wrmsr(struct vcpu *v);
+enum exit_action fast_ept_violation(struct vcpu *v);
+
+/* Ends the run with a dump of the vCPU in the log. */
+void vcpu_crash(struct vcpu *v, const char *fmt, ...) PRINTF(2, 3);
+void vcpu_dump(struct vcpu *v);
+
+/* ---- vmx/cpuid.c ---- */
+void cpuid_policy_init(struct vcpu *v);
+/* CR4 or XCR0 changed: OSXSAVE, OSPKE and the XSAVE size follow. */
+void cpuid_policy_update(struct vcpu *v);
+/* The answer to a leaf, as the guest sees it. */
+struct cpuid_regs cpuid_policy_get(struct vcpu *v, uint32_t leaf,
+				   uint32_t subleaf);
+
+/* ---- vmx/msr.c ---- */
+void msr_bitmap_init(uint8_t *bitmap);
+void msr_reset(struct vcpu *v);
+
+/* ---- vmx/pvclock.c ---- */
+MUST_CHECK int pvclock_write_msr(struct vcpu *v, uint32_t msr, uint64_t val);
+void pvclock_update(struct vcpu *v, bool was_stopped);
+
+/* ---- vmx/guest_walk.c ---- */
+/*
+ * Guest linear to guest-physical by the guest's own tables. 0, -EFAULT (not
+ * mapped: *error_code is set for #PF), -ENOMEM. No permission check beyond present
+ * and, for write, the R/W bits.
+ */
+MUST_CHECK int guest_translate(struct vcpu *v, gva_t a, bool write, gpa_t *out,
+			       uint32_t *error_code);
+/* Copies from/to guest-linear memory; -EFAULT: *fault is where. */
+MUST_CHECK int guest_read_linear(struct vcpu *v, gva_t a, void *dst,
+				 unsigned nbytes, gva_t *fault,
+				 uint32_t *error_code);
+MUST_CHECK int guest_write_linear(struct vcpu *v, gva_t a, const void *src,
+				  unsigned nbytes, gva_t *fault,
+				  uint32_t *error_code);
+/* Current privilege level: SS.DPL (SDM, "Guest Register State"). */
+static inline unsigned vcpu_cpl(void)
+{
+	return vmcs_read32(VMCS_GUEST_SS_AR) >> AR_DPL_SHIFT & 3u;
+}
+
+#endif

@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Which vCPU's state is in this processor: VMCS, x87/SSE/AVX, and the MSRs
+ * and debug registers that VM entry and exit do not switch.
+ *
+ * The state stays in the processor between exits; the scheduler's
+ * switch_out hook copies it to memory, vcpu_load() brings it back only if
+ * another vCPU or another CPU came between. The hypervisor itself uses none of it
+ * (general registers only, no SYSCALL), so threads of other kinds do no
+ * harm.
+ *
+ * Invariant: loaded[cpu] == v only if v's VMCS is current on cpu and v's lazy
+ * state is in its registers or equal to them.
+ */
+#include "kernel/directmap.h"
+#include "kernel/errno.h"
+#include "kernel/lib.h"
+#include "kernel/machine.h"
+#include "mm/frame.h"
+#include "vmx/ept.h"
+#include "vmx/vcpu_priv.h"
+#include "vmx/vmx.h"
+
+static struct vcpu *loaded[MAX_CPUS];	/* [own CPU, interrupts off] */
+
+static void xsave(struct vcpu *v)
+{
+	uint64_t all = vmx_controls.xcr0_host;
+	uint32_t lo = (uint32_t)all, hi = (uint32_t)(all >> 32);
+
+	if (!all) {
+		__asm__ volatile("fxsave64 (%0)" : : "r"(v->xsave) : "memory");
+		return;
+	}
+	/* The guest may have shut a component off that still has content. */
+	if (v->lazy.xcr0 != all)
+		xsetbv(0, all);
+	if (vmx_controls.xsaveopt)
+		__asm__ volatile("xsaveopt64 (%0)"
+				 : : "r"(v->xsave), "a"(lo), "d"(hi)
+				 : "memory");
+	else
+		__asm__ volatile("xsave64 (%0)"
+				 : : "r"(v->xsave), "a"(lo), "d"(hi)
+				 : "memory");
+	if (v->lazy.xcr0 != all)
+		xsetbv(0, v->lazy.xcr0);
+}
+
+static void xrestore(struct vcpu *v)
+{
+	uint64_t all = vmx_controls.xcr0_host;
+	uint32_t lo = (uint32_t)all, hi = (uint32_t)(all >> 32);
+
+	if (!all) {
+		__asm__ volatile("fxrstor64 (%0)" : : "r"(v->xsave));
+		return;
+	}
+	xsetbv(0, all);
+	__asm__ volatile("xrstor64 (%0)" : : "r"(v->xsave), "a"(lo), "d"(hi));
+	if (v->lazy.xcr0 != all)
+		xsetbv(0, v->lazy.xcr0);
+}
+
+static void lazy_save(struct vcpu *v)
+{
+	struct lazy_state *l = &v->lazy;
+
+	xsave(v);
+	l->cr2 = read_cr2();
+	l->dr0 = read_dr0();
+	l->dr1 = read_dr1();
+	l->dr2 = read_dr2();
+	l->dr3 = read_dr3();
+	l->dr6 = read_dr6();
+	l->star = rdmsr(MSR_STAR);
+	l->lstar = rdmsr(MSR_LSTAR);
+	l->cstar = rdmsr(MSR_CSTAR);
+	l->sfmask = rdmsr(MSR_SFMASK);
+	l->kernel_gs_base = rdmsr(MSR_KERNELGS_BASE);
+	if (vmx_controls.cpu2 & CPU2_RDTSCP)
+		l->tsc_aux = rdmsr(MSR_TSC_AUX);
+}
+
+static void lazy_restore(struct vcpu *v)
+{
+	const struct lazy_state *l = &v->lazy;
+
+	xrestore(v);
+	write_cr2(l->cr2);
+	write_dr0(l->dr0);
+	write_dr1(l->dr1);
+	write_dr2(l->dr2);
+	write_dr3(l->dr3);
+	write_dr6(l->dr6);
+	wrmsr(MSR_STAR, l->star);
+	wrmsr(MSR_LSTAR, l->lstar);
+	wrmsr(MSR_CSTAR, l->cstar);
+	wrmsr(MSR_SFMASK, l->sfmask);
+	wrmsr(MSR_KERNELGS_BASE, l->kernel_gs_base);
+	if (vmx_controls.cpu2 & CPU2_RDTSCP)
+		wrmsr(MSR_TSC_AUX, l->tsc_aux);
+}
+
+/* On the CPU that has the VMCS; interrupts off. */
+static void give_up_vmcs(void *arg)
+{
+	struct vcpu *v = arg;
+
+	vmcs_clear(hpa_of(v->vmcs));
+	if (loaded[cpu_id()] == v)
+		loaded[cpu_id()] = NULL;
+}
+
+void vcpu_unload(struct vcpu *v)
+{
+	uint32_t on = v->vmcs_cpu;
+	uint64_t flags;
+
+	if (on == VCPU_NO_CPU)
+		return;
+	if (on == cpu_id()) {
+		flags = irq_save();
+		give_up_vmcs(v);
+		irq_restore(flags);
+	} else {
+		smp_call(BIT(on), give_up_vmcs, v);
+	}
+	v->vmcs_cpu = VCPU_NO_CPU;
+	v->launched = 0;
+}
+
+/*
+ * The interrupt flag is on at the call when the VMCS may have to be fetched
+ * from another CPU; the thread does not move while it does not block.
+ */
+void vcpu_load(struct vcpu *v)
+{
+	uint32_t cpu = cpu_id();
+
+	if (v->vmcs_cpu != cpu)
+		vcpu_unload(v);
+	irq_disable();
+	if (loaded[cpu] == v)
+		return;
+	vmcs_load(hpa_of(v->vmcs));
+	loaded[cpu] = v;
+	if (v->vmcs_cpu != cpu) {
+		v->vmcs_cpu = cpu;
+		vmcs_setup_host_cpu();
+		/* This CPU may hold translations from an earlier visit. */
+		vmx_invept(INVEPT_SINGLE, v->vm->s2->eptp);
+		vmx_invvpid(INVVPID_SINGLE, v->vpid);
+	}
+	lazy_restore(v);
+}
+
+void vcpu_switch_out(void *arg)
+{
+	struct vcpu *v = arg;
+
+	if (loaded[cpu_id()] == v && v->vmcs_cpu == cpu_id())
+		lazy_save(v);
+}
+
+int vcpu_state_create(struct vcpu *v)
+{
+	int err;
+
+	while ((PAGE_SIZE << v->xsave_order) < vmx_controls.xsave_nbytes)
+		v->xsave_order++;
+	err = frame_alloc(v->xsave_order, FRAME_VMX, FA_ZERO, &v->xsave_frame);
+	if (err)
+		return err;
+	v->xsave = hfn_to_ptr(v->xsave_frame);
+	return 0;
+}
+
+void vcpu_state_destroy(struct vcpu *v)
+{
+	if (v->xsave)
+		frame_free(v->xsave_frame, v->xsave_order);
+}
+
+/* Power-up values (SDM, "Processor State After Reset"). */
+void vcpu_state_reset(struct vcpu *v)
+{
+	uint8_t *area = v->xsave;
+
+	memset(&v->lazy, 0, sizeof(v->lazy));
+	v->lazy.dr6 = 0xffff0ff0;
+	v->lazy.xcr0 = vmx_controls.xcr0_host ? 1 : 0;
+	memset(area, 0, PAGE_SIZE << v->xsave_order);
+	*(uint16_t *)(void *)area = 0x37f;		/* FCW */
+	*(uint32_t *)(void *)(area + 24) = 0x1f80;	/* MXCSR */
+	/* XSTATE_BV: x87 and SSE are in the area, the rest is initial. */
+	*(uint64_t *)(void *)(area + 512) = 3;
+}

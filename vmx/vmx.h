@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * VT-x of the host: what the processors can do, switching VMX operation on.
+ */
+#ifndef VMX_VMX_H
+#define VMX_VMX_H
+
+#include "kernel/addr.h"
+#include "kernel/compiler.h"
+#include "kernel/config.h"
+
+/*
+ * Checks every capability on this CPU and enters VMX operation on all CPUs.
+ * 0, or -ENODEV: the log names the missing capability and vmx_missing()
+ * returns it; the machine then works without guests. -ENOMEM.
+ */
+MUST_CHECK int vmx_init(const struct config_host *cfg);
+
+/* What is missing, as one line; NULL if guests can run. */
+const char *vmx_missing(void);
+
+/* Leaves VMX operation on this CPU, for reboot. Interrupts off. */
+void vmx_cpu_off(void);
+
+/*
+ * The control words that all vCPUs start from, adjusted to the capability
+ * MSRs. [const after vmx_init]
+ */
+struct vmx_controls {
+	uint32_t revision;	/* VMCS revision identifier */
+	uint32_t pin, cpu, cpu2, exit, entry;
+	uint64_t cr0_fixed0, cr0_fixed1, cr4_fixed0, cr4_fixed1;
+	bool	 insn_info_io;	/* INS/OUTS report segment and address size */
+	uint64_t xcr0_host;	/* components that guests may enable */
+	uint32_t xsave_nbytes;	/* area for all of them */
+	bool	 xsaveopt;
+};
+extern struct vmx_controls vmx_controls;
+
+#endif

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The VMX instructions, nowhere else. None ignores failure: a VMREAD or
+ * VMWRITE of a field that exists, with a current VMCS, can't fail, so failing is
+ * our bug (SDM Vol. 3, "VMX Instruction Reference", "Conventions").
+ */
+#ifndef VMX_VMX_INSN_H
+#define VMX_VMX_INSN_H
+
+#include "kernel/addr.h"
+#include "kernel/bug.h"
+#include "kernel/compiler.h"
+#include "vmx/vmcs.h"
+
+NORETURN COLD void vmcs_access_failed(uint64_t field);
+
+static ALWAYS_INLINE uint64_t vmcs_read(enum vmcs_field field)
+{
+	uint64_t value;
+	bool failed;
+
+	__asm__ volatile("vmread %[field], %[value]"
+			 : "=@ccbe"(failed), [value] "=r"(value)
+			 : [field] "r"((uint64_t)field));
+	if (unlikely(failed))
+		vmcs_access_failed(field);
+	return value;
+}
+
+static ALWAYS_INLINE uint32_t vmcs_read32(enum vmcs_field field)
+{
+	return (uint32_t)vmcs_read(field);
+}
+
+static ALWAYS_INLINE void vmcs_write(enum vmcs_field field, uint64_t value)
+{
+	bool failed;
+
+	__asm__ volatile("vmwrite %[value], %[field]"
+			 : "=@ccbe"(failed)
+			 : [field] "r"((uint64_t)field), [value] "rm"(value));
+	if (unlikely(failed))
+		vmcs_access_failed(field);
+}
+
+/* 0, or -EIO: VMfailInvalid or VMfailValid. */
+MUST_CHECK static inline int vmx_on(hpa_t region)
+{
+	bool failed;
+
+	__asm__ volatile("vmxon %[pa]"
+			 : "=@ccbe"(failed)
+			 : [pa] "m"(region.raw)
+			 : "memory");
+	return failed ? -5 : 0;
+}
+
+static inline void vmx_off(void)
+{
+	__asm__ volatile("vmxoff" ::: "cc", "memory");
+}
+
+static inline void vmcs_clear(hpa_t region)
+{
+	bool failed;
+
+	__asm__ volatile("vmclear %[pa]"
+			 : "=@ccbe"(failed)
+			 : [pa] "m"(region.raw)
+			 : "memory");
+	BUG_ON(failed);
+}
+
+static inline void vmcs_load(hpa_t region)
+{
+	bool failed;
+
+	__asm__ volatile("vmptrld %[pa]"
+			 : "=@ccbe"(failed)
+			 : [pa] "m"(region.raw)
+			 : "memory");
+	BUG_ON(failed);
+}
+
+#define INVEPT_SINGLE	1u
+#define INVEPT_ALL	2u
+
+static inline void vmx_invept(uint64_t type, uint64_t eptp)
+{
+	struct {
+		uint64_t eptp, zero;
+	} d = { eptp, 0 };
+	bool failed;
+
+	__asm__ volatile("invept %[d], %[type]"
+			 : "=@ccbe"(failed)
+			 : [d] "m"(d), [type] "r"(type)
+			 : "memory");
+	BUG_ON(failed);
+}
+
+#define INVVPID_SINGLE	1u
+#define INVVPID_ALL	2u
+
+static inline void vmx_invvpid(uint64_t type, uint64_t vpid)
+{
+	struct {
+		uint64_t vpid, linear;
+	} d = { vpid, 0 };
+	bool failed;
+
+	__asm__ volatile("invvpid %[d], %[type]"
+			 : "=@ccbe"(failed)
+			 : [d] "m"(d), [type] "r"(type)
+			 : "memory");
+	BUG_ON(failed);
+}
+
+#endif
