@@ -24,6 +24,10 @@
 #define AEROSTAT_F_BALLOON   0x2u
 #define AEROSTAT_F_STATS     0x4u
 #define AEROSTAT_F_DISCARD   0x8u
+/* What this version's hypervisor offers. */
+#define AEROSTAT_FEATURES                                                      \
+	(AEROSTAT_F_HYPERCALL | AEROSTAT_F_BALLOON | AEROSTAT_F_STATS |        \
+	 AEROSTAT_F_DISCARD)
 
 /*
  * Hypercalls: VMCALL, number in RAX, arguments RBX RCX RDX RSI, result in

@@ -60,14 +60,14 @@ static const char *feature_control_open(void)
 
 struct control_need {
 	uint32_t *word;
-	uint32_t msr, true_msr;	/* true_msr 0: there is none */
+	uint32_t msr, true_msr; /* true_msr 0: there is none */
 	uint32_t must, want;
 	const char *name;
 };
 
-#define CPU_MUST							\
-	(CPU_TSC_OFFSETTING | CPU_HLT | CPU_CR8_LOAD | CPU_CR8_STORE |	\
-	 CPU_UNCOND_IO | CPU_MSR_BITMAPS | CPU_MWAIT | CPU_MONITOR |	\
+#define CPU_MUST                                                               \
+	(CPU_TSC_OFFSETTING | CPU_HLT | CPU_CR8_LOAD | CPU_CR8_STORE |         \
+	 CPU_UNCOND_IO | CPU_MSR_BITMAPS | CPU_MWAIT | CPU_MONITOR |           \
 	 CPU_RDPMC | CPU_SECONDARY | CPU_INTR_WINDOW | CPU_NMI_WINDOW)
 
 static const struct control_need control_needs[] = {
@@ -221,8 +221,7 @@ static void xsave_read(struct vmx_controls *c)
 		return;
 	write_cr4(read_cr4() | CR4_OSXSAVE);
 	r = cpuid(0xd, 0);
-	c->xcr0_host =
-		((uint64_t)r.edx << 32 | r.eax) & XCR0_GUEST_MASK;
+	c->xcr0_host = ((uint64_t)r.edx << 32 | r.eax) & XCR0_GUEST_MASK;
 	xsetbv(0, c->xcr0_host);
 	c->xsave_nbytes = cpuid(0xd, 0).ebx;
 	c->xsaveopt = (cpuid(0xd, 1).eax & 1) != 0;

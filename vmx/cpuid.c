@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * CPUID policy: what a guest sees of the processor. Built once for each vCPU from
- * the host's answers through allow-masks: a feature is offered only if it
+ * CPUID policy: what a guest sees of the processor. Built once for each vCPU
+ * from the host's answers through allow-masks: a feature is offered only if it
  * is listed here as working in a guest.
  *
  * Invariant: cr4_allowed, efer_allowed and xcr0_allowed follow from the
@@ -18,10 +18,10 @@
 #include "vmx/vmx.h"
 
 /* Leaf 1: no VMX, SMX, MWAIT, thermal, debug store, perfmon (PDCM). */
-#define L1_ECX_ALLOW							\
-	(BIT(0) | BIT(1) | BIT(9) | BIT(12) | BIT(13) | BIT(17) |	\
-	 BIT(19) | BIT(20) | BIT(22) | BIT(23) | BIT(25) | BIT(26) |	\
-	 BIT(28) | BIT(29) | BIT(30))
+#define L1_ECX_ALLOW                                                           \
+	(BIT(0) | BIT(1) | BIT(9) | BIT(12) | BIT(13) | BIT(17) | BIT(19) |    \
+	 BIT(20) | BIT(22) | BIT(23) | BIT(25) | BIT(26) | BIT(28) | BIT(29) | \
+	 BIT(30))
 #define L1_ECX_X2APIC	    BIT(21)
 #define L1_ECX_TSC_DEADLINE BIT(24)
 #define L1_ECX_OSXSAVE	    BIT(27)
@@ -33,29 +33,29 @@
  * Leaf 7: FSGSBASE TSC_ADJUST BMI1 AVX2 SMEP BMI2 ERMS INVPCID AVX512*
  * RDSEED ADX SMAP CLFLUSHOPT CLWB SHA. No HLE/RTM, MPX, PT, SGX, RDT.
  */
-#define L7_EBX_ALLOW							\
-	(BIT(0) | BIT(1) | BIT(3) | BIT(5) | BIT(7) | BIT(8) | BIT(9) |	\
-	 BIT(10) | BIT(16) | BIT(17) | BIT(18) | BIT(19) | BIT(20) |	\
-	 BIT(21) | BIT(23) | BIT(24) | BIT(26) | BIT(27) | BIT(28) |	\
-	 BIT(29) | BIT(30) | BIT(31))
-#define L7_ECX_ALLOW							\
-	(BIT(1) | BIT(2) | BIT(3) | BIT(6) | BIT(8) | BIT(9) | BIT(10) | \
+#define L7_EBX_ALLOW                                                           \
+	(BIT(0) | BIT(1) | BIT(3) | BIT(5) | BIT(7) | BIT(8) | BIT(9) |        \
+	 BIT(10) | BIT(16) | BIT(17) | BIT(18) | BIT(19) | BIT(20) | BIT(21) | \
+	 BIT(23) | BIT(24) | BIT(26) | BIT(27) | BIT(28) | BIT(29) | BIT(30) | \
+	 BIT(31))
+#define L7_ECX_ALLOW                                                           \
+	(BIT(1) | BIT(2) | BIT(3) | BIT(6) | BIT(8) | BIT(9) | BIT(10) |       \
 	 BIT(11) | BIT(12) | BIT(14) | BIT(22))
-#define L7_ECX_PKU	    BIT(3)
-#define L7_ECX_OSPKE	    BIT(4)
+#define L7_ECX_PKU   BIT(3)
+#define L7_ECX_OSPKE BIT(4)
 /* AVX512_4VNNIW, 4FMAPS, FSRM, VP2INTERSECT. */
-#define L7_EDX_ALLOW	    (BIT(2) | BIT(3) | BIT(4) | BIT(8))
+#define L7_EDX_ALLOW (BIT(2) | BIT(3) | BIT(4) | BIT(8))
 
-#define LD1_EAX_ALLOW	    7u	/* XSAVEOPT, XSAVEC, XGETBV(1); no XSAVES */
-#define LE1_ECX_ALLOW	    0x121u	/* LAHF, LZCNT(ABM), PREFETCHW */
+#define LD1_EAX_ALLOW 7u     /* XSAVEOPT, XSAVEC, XGETBV(1); no XSAVES */
+#define LE1_ECX_ALLOW 0x121u /* LAHF, LZCNT(ABM), PREFETCHW */
 /* SYSCALL NX 1GPAGES RDTSCP LM, and on AMD-style leaves nothing else. */
-#define LE1_EDX_ALLOW	    (BIT(11) | BIT(20) | BIT(26) | BIT(27) | BIT(29))
+#define LE1_EDX_ALLOW (BIT(11) | BIT(20) | BIT(26) | BIT(27) | BIT(29))
 
-#define KVM_FEATURES_EAX						\
-	(BIT(0) |	/* CLOCKSOURCE */				\
-	 BIT(1) |	/* NOP_IO_DELAY */				\
-	 BIT(3) |	/* CLOCKSOURCE2 */				\
-	 BIT(24))	/* CLOCKSOURCE_STABLE */
+#define KVM_FEATURES_EAX                                                       \
+	(BIT(0) | /* CLOCKSOURCE */                                            \
+	 BIT(1) | /* NOP_IO_DELAY */                                           \
+	 BIT(3) | /* CLOCKSOURCE2 */                                           \
+	 BIT(24)) /* CLOCKSOURCE_STABLE */
 
 static struct cpuid_entry *add(struct vcpu *v, uint32_t leaf, uint32_t sub,
 			       bool has_sub, struct cpuid_regs r)
@@ -98,8 +98,7 @@ static void add_leaf1(struct vcpu *v)
 	r.ebx = (r.ebx & 0xffffu) | (n & 0xff) << 16 | v->index << 24;
 	r.ecx = (uint32_t)((r.ecx & L1_ECX_ALLOW) | L1_ECX_X2APIC |
 			   L1_ECX_TSC_DEADLINE | L1_ECX_HYPERVISOR);
-	r.edx = (uint32_t)((r.edx & L1_EDX_ALLOW) |
-			   (n > 1 ? L1_EDX_HTT : 0));
+	r.edx = (uint32_t)((r.edx & L1_EDX_ALLOW) | (n > 1 ? L1_EDX_HTT : 0));
 	add(v, 1, 0, false, r);
 }
 
@@ -177,7 +176,8 @@ static void add_hypervisor(struct vcpu *v)
 	memcpy(&r.ecx, ours + 4, 4);
 	memcpy(&r.edx, ours + 8, 4);
 	add(v, AEROSTAT_CPUID_BASE, 0, false, r);
-	r = (struct cpuid_regs){ AEROSTAT_ABI_VERSION, AEROSTAT_FEATURES, 0, 0 };
+	r = (struct cpuid_regs){ AEROSTAT_ABI_VERSION, AEROSTAT_FEATURES, 0,
+				 0 };
 	add(v, AEROSTAT_CPUID_FEATURES, 0, false, r);
 	r.eax = AEROSTAT_CPUID_KVM + 0x10;
 	memcpy(&r.ebx, kvm, 4);
@@ -328,7 +328,7 @@ static uint32_t xsavec_size(struct vcpu *v, uint64_t xcr0)
 
 		if (!e || !(xcr0 & BIT(i)))
 			continue;
-		if (e->regs.ecx & 2)	/* aligned to 64 in compacted form */
+		if (e->regs.ecx & 2) /* aligned to 64 in compacted form */
 			size = (uint32_t)round_up(size, 64);
 		size += e->regs.eax;
 	}

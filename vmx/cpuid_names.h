@@ -8,7 +8,7 @@
 struct cpuid_name {
 	const char *name;
 	uint32_t leaf;
-	unsigned reg, bit;	/* reg: 0 EAX .. 3 EDX */
+	unsigned reg, bit; /* reg: 0 EAX .. 3 EDX */
 };
 
 /*

@@ -48,8 +48,8 @@ static int table_alloc(struct stage2 *s2, uint64_t **out)
 /*
  * A table that has been unlinked may still be in a processor's
  * paging-structure cache (SDM, "Caching Translation Information for EPT"), so
- * its frame is freed by the next flush. The link is kept in the frame record: the table itself
- * must go on holding valid entries.
+ * its frame is freed by the next flush. The link is kept in the frame record:
+ * the table itself must go on holding valid entries.
  */
 static void table_retire(struct stage2 *s2, uint64_t *table)
 {

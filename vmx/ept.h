@@ -9,14 +9,14 @@
 struct vm;
 
 struct stage2 {
-	uint64_t	*root;		/* [const] */
-	uint64_t	eptp;		/* [const] */
-	uint64_t	nr_tables;	/* [gspace lock] */
-	struct stage2_cursor last;	/* [gspace lock] last leaf table used */
-	struct spinlock	retired_lock;	/* LOCK_STAGE2 */
-	uint64_t	retired;	/* [retired_lock] hfn of first, 0: none */
-	struct vm	*vm;		/* whose vCPUs run here; NULL: none yet */
-	uint64_t	nr_flushes;	/* [racy count] */
+	uint64_t *root;		      /* [const] */
+	uint64_t eptp;		      /* [const] */
+	uint64_t nr_tables;	      /* [gspace lock] */
+	struct stage2_cursor last;    /* [gspace lock] last leaf table used */
+	struct spinlock retired_lock; /* LOCK_STAGE2 */
+	uint64_t retired;	      /* [retired_lock] hfn of first, 0: none */
+	struct vm *vm;		      /* whose vCPUs run here; NULL: none yet */
+	uint64_t nr_flushes;	      /* [racy count] */
 };
 
 /* Who has to be told of a flush. Before the first vCPU runs. */
@@ -31,7 +31,7 @@ void stage2_free_retired(struct stage2 *s2, uint64_t head);
 
 /* What the processor can do; set once by vmx_init() before any VM exists. */
 struct ept_caps {
-	bool	leaf_2m, leaf_1g, accessed_dirty;
+	bool leaf_2m, leaf_1g, accessed_dirty;
 };
 extern struct ept_caps ept_caps;
 

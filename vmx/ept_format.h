@@ -9,23 +9,23 @@
 #include "kernel/addr.h"
 #include "kernel/compiler.h"
 
-#define EPT_READ	BIT(0)
-#define EPT_WRITE	BIT(1)
-#define EPT_EXEC	BIT(2)
-#define EPT_RWX		(EPT_READ | EPT_WRITE | EPT_EXEC)
-#define EPT_MEMTYPE_WB	(6ull << 3)
-#define EPT_IGNORE_PAT	BIT(6)
-#define EPT_LEAF	BIT(7)		/* at 2 MiB and 1 GiB level */
-#define EPT_ACCESSED	BIT(8)
-#define EPT_DIRTY	BIT(9)
-#define EPT_ADDR_MASK	0x000ffffffffff000ull
+#define EPT_READ       BIT(0)
+#define EPT_WRITE      BIT(1)
+#define EPT_EXEC       BIT(2)
+#define EPT_RWX	       (EPT_READ | EPT_WRITE | EPT_EXEC)
+#define EPT_MEMTYPE_WB (6ull << 3)
+#define EPT_IGNORE_PAT BIT(6)
+#define EPT_LEAF       BIT(7) /* at 2 MiB and 1 GiB level */
+#define EPT_ACCESSED   BIT(8)
+#define EPT_DIRTY      BIT(9)
+#define EPT_ADDR_MASK  0x000ffffffffff000ull
 
-#define EPT_LEVELS	4u
-#define EPT_ENTRIES	512u
+#define EPT_LEVELS  4u
+#define EPT_ENTRIES 512u
 
-#define EPTP_WB		6ull
-#define EPTP_WALK_4	(3ull << 3)
-#define EPTP_AD		BIT(6)
+#define EPTP_WB	    6ull
+#define EPTP_WALK_4 (3ull << 3)
+#define EPTP_AD	    BIT(6)
 
 /* Index into the table of a level: 1 holds 4 KiB leaves, 4 is the root. */
 static inline unsigned ept_index(gfn_t g, unsigned level)

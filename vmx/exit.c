@@ -9,23 +9,22 @@
  */
 #include "kernel/bug.h"
 #include "kernel/clock.h"
-#include "kernel/irq.h"
 #include "kernel/lib.h"
 #include "kernel/log.h"
 #include "vmx/devices/devices.h"
 #include "vmx/vcpu_priv.h"
 #include "vmx/vmx.h"
 
-static ALWAYS_INLINE void skip_insn(void)
+static ALWAYS_INLINE void skip_insn(uint64_t nbytes)
 {
 	uint32_t blocked = vmcs_read32(VMCS_GUEST_INTERRUPTIBILITY);
 
-	vmcs_write(VMCS_GUEST_RIP, vmcs_read(VMCS_GUEST_RIP) +
-					   vmcs_read(VMCS_EXIT_INSN_LEN));
+	vmcs_write(VMCS_GUEST_RIP, vmcs_read(VMCS_GUEST_RIP) + nbytes);
 	if (unlikely(blocked & (BLOCKED_BY_STI | BLOCKED_BY_MOV_SS)))
 		vmcs_write(VMCS_GUEST_INTERRUPTIBILITY,
 			   blocked & ~(BLOCKED_BY_STI | BLOCKED_BY_MOV_SS));
-	/* A single-stepped instruction ends in #DB even if we carried it out. */
+	/* A single-stepped instruction ends in #DB even if we carried it out.
+	 */
 	if (unlikely(vmcs_read(VMCS_GUEST_RFLAGS) & RFLAGS_TF))
 		vmcs_write(VMCS_GUEST_PENDING_DEBUG,
 			   vmcs_read(VMCS_GUEST_PENDING_DEBUG) | BIT(14));
@@ -52,7 +51,7 @@ bool vmx_exit_fast(struct vcpu *v)
 		return false;
 	v->exits[reason]++;
 	if (act == EXIT_SKIP_INSN)
-		skip_insn();
+		skip_insn(vmcs_read(VMCS_EXIT_INSN_LEN));
 	if (likely(!READ_ONCE(v->requests)))
 		return true;
 	/* Tells the slow path that this exit has been dealt with. */
@@ -101,14 +100,15 @@ static enum exit_action exit_ud(struct vcpu *v)
 
 static enum exit_action exit_rdpmc(struct vcpu *v)
 {
-	inject_gp(v);	/* no performance counters are offered */
+	inject_gp(v); /* no performance counters are offered */
 	return EXIT_RESUME;
 }
 
 static enum exit_action exit_nothing_to_do(struct vcpu *v)
 {
 	(void)v;
-	/* INVD, WBINVD: the guest's memory is coherent; writing back is free. */
+	/* INVD, WBINVD: the guest's memory is coherent; writing back is free.
+	 */
 	return EXIT_SKIP_INSN;
 }
 
@@ -196,7 +196,7 @@ enum exit_action exit_dispatch(struct vcpu *v)
 		return EXIT_RESUME;
 	}
 	if (unlikely(reason & REASON_ENTRY_FAILURE))
-		reason &= 0xffff;	/* exits 33, 34, 41 */
+		reason &= 0xffff; /* exits 33, 34, 41 */
 	else
 		inject_save_vectoring(v);
 	host_events(v, reason);
@@ -205,8 +205,11 @@ enum exit_action exit_dispatch(struct vcpu *v)
 		return exit_unknown(v, reason);
 	v->exits[reason]++;
 	act = handlers[reason](v);
+	/* An EPT violation has no length; its emulator counted (SDM). */
 	if (act == EXIT_SKIP_INSN)
-		skip_insn();
+		skip_insn(reason == REASON_EPT_VIOLATION
+				  ? v->insn_len
+				  : vmcs_read(VMCS_EXIT_INSN_LEN));
 	return act;
 }
 

@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Control registers, XCR0 and EFER of the guest: what is checked because the
- * hypervisor owns some of their bits. Source: SDM Vol. 3, "MOV - Move to/from Control
- * Registers" (exceptions) and "Changes to Instruction Behavior in VMX Non-Root Operation".
+ * hypervisor owns some of their bits. Source: SDM Vol. 3, "MOV - Move to/from
+ * Control Registers" (exceptions) and "Changes to Instruction Behavior in VMX
+ * Non-Root Operation".
  */
 #include "kernel/errno.h"
 #include "vmx/devices/devices.h"
 #include "vmx/vcpu_priv.h"
 #include "vmx/vmx.h"
 
-#define CR0_KNOWN							\
-	(CR0_PE | CR0_MP | CR0_EM | CR0_TS | CR0_ET | CR0_NE | CR0_WP |	\
+#define CR0_KNOWN                                                              \
+	(CR0_PE | CR0_MP | CR0_EM | CR0_TS | CR0_ET | CR0_NE | CR0_WP |        \
 	 CR0_AM | CR0_NW | CR0_CD | CR0_PG)
 
 static uint64_t guest_cr0(void)
@@ -74,7 +75,8 @@ static int set_long_mode(uint64_t old, uint64_t val, uint64_t cr4)
 		vmcs_write(VMCS_ENTRY_CONTROLS, entry | ENTRY_GUEST_64);
 	} else {
 		vmcs_write(VMCS_GUEST_EFER, efer & ~EFER_LMA);
-		vmcs_write(VMCS_ENTRY_CONTROLS, entry & ~(uint64_t)ENTRY_GUEST_64);
+		vmcs_write(VMCS_ENTRY_CONTROLS,
+			   entry & ~(uint64_t)ENTRY_GUEST_64);
 	}
 	return 0;
 }
@@ -121,8 +123,8 @@ static int set_cr4(struct vcpu *v, uint64_t val)
 		return -EINVAL;
 	vmcs_write(VMCS_CR4_SHADOW, val);
 	vmcs_write(VMCS_GUEST_CR4, val | CR4_VMXE);
-	if ((old ^ val) & (CR4_PAE | CR4_PGE | CR4_PSE | CR4_PCIDE |
-			   CR4_SMEP | CR4_SMAP | CR4_PKE))
+	if ((old ^ val) & (CR4_PAE | CR4_PGE | CR4_PSE | CR4_PCIDE | CR4_SMEP |
+			   CR4_SMAP | CR4_PKE))
 		vmx_invvpid(INVVPID_SINGLE, v->vpid);
 	if ((old ^ val) & (CR4_OSXSAVE | CR4_PKE))
 		cpuid_policy_update(v);
@@ -174,23 +176,21 @@ enum exit_action exit_cr_access(struct vcpu *v)
 	enum reg r = (enum reg)(q >> 8 & 15);
 
 	switch (q >> 4 & 3) {
-	case 0:
-		return write_cr(v, cr, r);
-	case 1:	/* only CR8 reads exit */
+	case 0: return write_cr(v, cr, r);
+	case 1: /* only CR8 reads exit */
 		vcpu_set_reg(v, r, lapic_get_cr8(v->lapic));
 		return EXIT_SKIP_INSN;
-	case 2:	/* CLTS with TS host-owned: it is not */
+	case 2: /* CLTS with TS host-owned: it is not */
 		vmcs_write(VMCS_GUEST_CR0, vmcs_read(VMCS_GUEST_CR0) & ~CR0_TS);
 		return EXIT_SKIP_INSN;
-	default:
-		return lmsw(v, q >> 16 & 0xffff);
+	default: return lmsw(v, q >> 16 & 0xffff);
 	}
 }
 
-#define XCR0_X87	BIT(0)
-#define XCR0_SSE	BIT(1)
-#define XCR0_AVX	BIT(2)
-#define XCR0_AVX512	(BIT(5) | BIT(6) | BIT(7))
+#define XCR0_X87    BIT(0)
+#define XCR0_SSE    BIT(1)
+#define XCR0_AVX    BIT(2)
+#define XCR0_AVX512 (BIT(5) | BIT(6) | BIT(7))
 
 /* SDM Vol. 1, "Enabling the XSAVE Feature Set and XSAVE-Enabled Features". */
 static bool xcr0_valid(uint64_t val, uint64_t allowed)

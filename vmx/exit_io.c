@@ -8,9 +8,9 @@
 #include "vmx/vcpu_priv.h"
 #include "vmx/vmx.h"
 
-#define IO_IN		BIT(3)
-#define IO_STRING	BIT(4)
-#define IO_REP		BIT(5)
+#define IO_IN	  BIT(3)
+#define IO_STRING BIT(4)
+#define IO_REP	  BIT(5)
 
 static uint64_t size_mask(unsigned nbytes)
 {
@@ -76,7 +76,7 @@ static int io_element(struct vcpu *v, uint16_t port, unsigned nbytes, bool in,
 }
 
 /* Elements for one exit; the rest is done after re-entry (RIP unchanged). */
-#define STRING_BATCH	4096u
+#define STRING_BATCH 4096u
 
 static enum exit_action io_string(struct vcpu *v, uint16_t port,
 				  unsigned nbytes, bool in, bool rep)
@@ -118,9 +118,8 @@ enum exit_action exit_io(struct vcpu *v)
 		return io_register(v, port, nbytes, (q & IO_IN) != 0);
 	if (!vmx_controls.insn_info_io) {
 		vcpu_crash(v, "INS/OUTS on a processor that does not "
-			   "describe it (IA32_VMX_BASIC bit 54)");
+			      "describe it (IA32_VMX_BASIC bit 54)");
 		return EXIT_STOP_VM;
 	}
-	return io_string(v, port, nbytes, (q & IO_IN) != 0,
-			 (q & IO_REP) != 0);
+	return io_string(v, port, nbytes, (q & IO_IN) != 0, (q & IO_REP) != 0);
 }

@@ -4,22 +4,22 @@
  * an instruction that has to be emulated and for string I/O. Read once, used
  * from the copy.
  *
- * Source: SDM Vol. 3, "Paging". Accessed and dirty bits are not set: the only users
- * re-run or have just run the access on the processor.
+ * Source: SDM Vol. 3, "Paging". Accessed and dirty bits are not set: the only
+ * users re-run or have just run the access on the processor.
  */
 #include "kernel/errno.h"
 #include "kernel/lib.h"
 #include "vmx/vcpu_priv.h"
 
-#define PTE_PRESENT	BIT(0)
-#define PTE_WRITE	BIT(1)
-#define PTE_USER	BIT(2)
-#define PTE_LARGE	BIT(7)
-#define PTE_ADDR	0x000ffffffffff000ull
+#define PTE_PRESENT BIT(0)
+#define PTE_WRITE   BIT(1)
+#define PTE_USER    BIT(2)
+#define PTE_LARGE   BIT(7)
+#define PTE_ADDR    0x000ffffffffff000ull
 
-#define PF_PRESENT	1u
-#define PF_WRITE	2u
-#define PF_USER		4u
+#define PF_PRESENT 1u
+#define PF_WRITE   2u
+#define PF_USER	   4u
 
 /* How one paging mode walks: levels, bits of index, size of an entry. */
 struct paging {
@@ -89,8 +89,8 @@ int guest_translate(struct vcpu *v, gva_t a, bool write, gpa_t *out,
 			*error_code |= PF_PRESENT;
 			return -EFAULT;
 		}
-		if (level == 1 || (level <= 3 && (e & PTE_LARGE) && p.pse &&
-				   !pdpte))
+		if (level == 1 ||
+		    (level <= 3 && (e & PTE_LARGE) && p.pse && !pdpte))
 			break;
 		table = e & PTE_ADDR;
 	}

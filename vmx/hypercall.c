@@ -63,7 +63,7 @@ static int64_t hc_mem(struct vcpu *v)
 
 struct hypercall {
 	int64_t (*fn)(struct vcpu *v);
-	bool fast;	/* touches no guest memory, can't wait */
+	bool fast; /* touches no guest memory, can't wait */
 };
 
 static const struct hypercall calls[] = {

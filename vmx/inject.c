@@ -14,7 +14,7 @@
 #include "vmx/vmx.h"
 
 #define VEC_DB	1u
-#define VEC_NMI	2u
+#define VEC_NMI 2u
 #define VEC_DF	8u
 #define VEC_PF	14u
 

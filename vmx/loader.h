@@ -18,6 +18,14 @@ struct bootfile {
 	uint64_t expected_nbytes;
 };
 
+struct boot_file;
+
+/*
+ * Takes over what the loader read (boot_info.files); the paths are copied.
+ * Once, at boot. 0, -ENOMEM.
+ */
+MUST_CHECK int bootfiles_init(const struct boot_file *from, uint32_t nr);
+
 /* The file named in the configuration; NULL if the loader knew nothing of it.
  */
 const struct bootfile *bootfile_find(const char *path);

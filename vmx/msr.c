@@ -17,9 +17,9 @@
  * checked by the processor itself.
  */
 static const uint32_t passed_through[] = {
-	MSR_SYSENTER_CS, MSR_SYSENTER_ESP, MSR_SYSENTER_EIP, MSR_PAT,
-	MSR_STAR, MSR_LSTAR, MSR_CSTAR, MSR_SFMASK, MSR_FS_BASE, MSR_GS_BASE,
-	MSR_KERNELGS_BASE,
+	MSR_SYSENTER_CS, MSR_SYSENTER_ESP, MSR_SYSENTER_EIP,  MSR_PAT,
+	MSR_STAR,	 MSR_LSTAR,	   MSR_CSTAR,	      MSR_SFMASK,
+	MSR_FS_BASE,	 MSR_GS_BASE,	   MSR_KERNELGS_BASE,
 };
 
 /* Four 1 KiB maps: read low, read high, write low, write high. */
@@ -28,7 +28,7 @@ static void bitmap_open(uint8_t *map, uint32_t msr, bool write)
 	uint32_t at = (write ? 2048u : 0) + (msr >= 0xc0000000u ? 1024u : 0);
 	uint32_t bit = msr & 0x1fffu;
 
-	map[at + bit / 8] &= (uint8_t)~(1u << (bit % 8));
+	map[at + bit / 8] &= (uint8_t) ~(1u << (bit % 8));
 }
 
 void msr_bitmap_init(uint8_t *bitmap)
@@ -57,8 +57,9 @@ void msr_reset(struct vcpu *v)
 	v->pvclock_msr = 0;
 	v->wallclock_msr = 0;
 	v->tsc_adjust = 0;
-	v->misc_enable = BIT(0) | BIT(11) | BIT(12); /* fast strings; no BTS, PEBS */
-	v->mtrr_def_type = 0xc06;	/* enabled, all write-back */
+	v->misc_enable =
+		BIT(0) | BIT(11) | BIT(12); /* fast strings; no BTS, PEBS */
+	v->mtrr_def_type = 0xc06;	    /* enabled, all write-back */
 	for (i = 0; i < ARRAY_SIZE(v->mtrr_var); i++)
 		v->mtrr_var[i] = 0;
 	for (i = 0; i < ARRAY_SIZE(v->mtrr_fix); i++)
@@ -70,8 +71,8 @@ void msr_reset(struct vcpu *v)
 }
 
 static const uint32_t mtrr_fixed[] = {
-	0x250, 0x258, 0x259, 0x268, 0x269, 0x26a, 0x26b, 0x26c, 0x26d, 0x26e,
-	0x26f,
+	0x250, 0x258, 0x259, 0x268, 0x269, 0x26a,
+	0x26b, 0x26c, 0x26d, 0x26e, 0x26f,
 };
 
 /* The stored copy of an MTRR, or NULL. They have no effect under EPT. */
@@ -113,14 +114,11 @@ static const struct {
 	uint32_t msr;
 	uint64_t value;
 } constants[] = {
-	{ MSR_PLATFORM_ID, 0 },
-	{ MSR_UCODE_REV, 0x100000000ull },
-	{ MSR_MTRRCAP, 0x508 },		/* 8 variable, fixed, WC */
-	{ MSR_MCG_CAP, 0 },
-	{ MSR_PERF_STATUS, 0 },
-	{ MSR_MISC_FEATURES, 0 },
-	{ MSR_DEBUGCTL, 0 },
-	{ MSR_FEATURE_CONTROL, 1 },	/* locked, VT-x off */
+	{ MSR_PLATFORM_ID, 0 },	    { MSR_UCODE_REV, 0x100000000ull },
+	{ MSR_MTRRCAP, 0x508 }, /* 8 variable, fixed, WC */
+	{ MSR_MCG_CAP, 0 },	    { MSR_PERF_STATUS, 0 },
+	{ MSR_MISC_FEATURES, 0 },   { MSR_DEBUGCTL, 0 },
+	{ MSR_FEATURE_CONTROL, 1 }, /* locked, VT-x off */
 	{ MSR_PLATFORM_INFO, 0 },
 };
 
@@ -130,29 +128,17 @@ static int read_emulated(struct vcpu *v, uint32_t msr, uint64_t *val)
 	size_t i;
 
 	switch (msr) {
-	case MSR_EFER:
-		*val = vmcs_read(VMCS_GUEST_EFER);
-		return 0;
+	case MSR_EFER: *val = vmcs_read(VMCS_GUEST_EFER); return 0;
 	case MSR_TSC_DEADLINE:
 		*val = lapic_tsc_deadline_read(v->lapic);
 		return 0;
-	case MSR_TSC_ADJUST:
-		*val = v->tsc_adjust;
-		return 0;
-	case MSR_MISC_ENABLE:
-		*val = v->misc_enable;
-		return 0;
-	case MSR_MCG_STATUS:
-		*val = v->mcg_status;
-		return 0;
+	case MSR_TSC_ADJUST: *val = v->tsc_adjust; return 0;
+	case MSR_MISC_ENABLE: *val = v->misc_enable; return 0;
+	case MSR_MCG_STATUS: *val = v->mcg_status; return 0;
 	case MSR_KVM_SYSTEM_TIME:
-	case MSR_KVM_SYSTEM_TIME_OLD:
-		*val = v->pvclock_msr;
-		return 0;
+	case MSR_KVM_SYSTEM_TIME_OLD: *val = v->pvclock_msr; return 0;
 	case MSR_KVM_WALL_CLOCK:
-	case MSR_KVM_WALL_CLOCK_OLD:
-		*val = v->wallclock_msr;
-		return 0;
+	case MSR_KVM_WALL_CLOCK_OLD: *val = v->wallclock_msr; return 0;
 	}
 	slot = mtrr_slot(v, msr);
 	if (slot) {
@@ -204,33 +190,27 @@ static int write_emulated(struct vcpu *v, uint32_t msr, uint64_t val)
 	uint64_t *slot;
 
 	switch (msr) {
-	case MSR_EFER:
-		return write_efer(v, val);
+	case MSR_EFER: return write_efer(v, val);
 	case MSR_TSC:
 		shift_tsc(v, val - (rdtsc() + vmcs_read(VMCS_TSC_OFFSET)));
 		return 0;
-	case MSR_TSC_ADJUST:
-		shift_tsc(v, val - v->tsc_adjust);
-		return 0;
+	case MSR_TSC_ADJUST: shift_tsc(v, val - v->tsc_adjust); return 0;
 	case MSR_TSC_DEADLINE:
 		lapic_tsc_deadline_write(v->lapic, val);
 		return 0;
-	case MSR_MISC_ENABLE:
-		v->misc_enable = val;
-		return 0;
+	case MSR_MISC_ENABLE: v->misc_enable = val; return 0;
 	case MSR_MCG_STATUS:
 		if (val)
 			return -EINVAL;
 		v->mcg_status = 0;
 		return 0;
-	case MSR_UCODE_REV:	/* Linux writes 0 before it reads it */
-	case MSR_DEBUGCTL:	/* no branch records are offered */
+	case MSR_UCODE_REV: /* Linux writes 0 before it reads it */
+	case MSR_DEBUGCTL:  /* no branch records are offered */
 		return val ? -ENOENT : 0;
 	case MSR_KVM_SYSTEM_TIME:
 	case MSR_KVM_SYSTEM_TIME_OLD:
 	case MSR_KVM_WALL_CLOCK:
-	case MSR_KVM_WALL_CLOCK_OLD:
-		return pvclock_write_msr(v, msr, val);
+	case MSR_KVM_WALL_CLOCK_OLD: return pvclock_write_msr(v, msr, val);
 	}
 	slot = mtrr_slot(v, msr);
 	if (!slot)
@@ -257,7 +237,8 @@ static enum exit_action msr_fault(struct vcpu *v, const char *what,
 	if (err == -ENOENT) {
 		v->unknown_msrs++;
 		if (ratelimit_ok(&v->vm->rl, 10, &dropped))
-			log_info("vmx", "vm=%s %s of unknown MSR %#x at "
+			log_info("vmx",
+				 "vm=%s %s of unknown MSR %#x at "
 				 "rip=%#lx: #GP (suppressed=%u)",
 				 v->vm->cfg->name, what, msr,
 				 vmcs_read(VMCS_GUEST_RIP), dropped);
@@ -297,7 +278,7 @@ enum exit_action exit_wrmsr(struct vcpu *v)
 enum exit_action fast_rdmsr(struct vcpu *v)
 {
 	(void)v;
-	return EXIT_SLOW;	/* rare once a guest has booted */
+	return EXIT_SLOW; /* rare once a guest has booted */
 }
 
 /* The timer and the APIC's EOI and ICR: what a busy guest writes. */

@@ -12,14 +12,14 @@
 #include "vmx/vcpu_priv.h"
 
 struct pvclock_page {
-	uint32_t version;	/* odd while being changed */
+	uint32_t version; /* odd while being changed */
 	uint32_t pad0;
 	uint64_t tsc_timestamp;
-	uint64_t system_time;	/* ns at tsc_timestamp */
+	uint64_t system_time; /* ns at tsc_timestamp */
 	uint32_t tsc_to_system_mul;
-	int8_t	 tsc_shift;
-	uint8_t	 flags;
-	uint8_t	 pad[2];
+	int8_t tsc_shift;
+	uint8_t flags;
+	uint8_t pad[2];
 };
 _Static_assert(sizeof(struct pvclock_page) == 32, "KVM ABI");
 
@@ -27,9 +27,9 @@ struct wall_clock {
 	uint32_t version, sec, nsec;
 };
 
-#define PVCLOCK_TSC_STABLE	1u
-#define PVCLOCK_GUEST_STOPPED	2u
-#define PVCLOCK_ENABLE		1ull
+#define PVCLOCK_TSC_STABLE    1u
+#define PVCLOCK_GUEST_STOPPED 2u
+#define PVCLOCK_ENABLE	      1ull
 
 /* ns = ((ticks << shift) * mul) >> 32, with mul as large as fits. */
 static void scale_of(uint64_t khz, uint32_t *mul, int8_t *shift)

@@ -24,7 +24,7 @@
 #include "vmx/vmx.h"
 
 /* Requests that only ask to look again. */
-#define REQ_TRANSIENT	(VCPU_REQ_EVENT | VCPU_REQ_FLUSH)
+#define REQ_TRANSIENT (VCPU_REQ_EVENT | VCPU_REQ_FLUSH)
 
 static struct spinlock vpid_lock = SPINLOCK_INIT(LOCK_VM_LIST, "vpid");
 static uint64_t vpids_used[CONFIG_MAX_VMS * CONFIG_MAX_VCPUS / 64 + 1] = { 1 };
@@ -116,7 +116,7 @@ static void handle_init(struct vcpu *v)
 static void handle_sipi(struct vcpu *v)
 {
 	if (!v->wait_sipi)
-		return;	/* SDM: ignored unless waiting for it */
+		return; /* SDM: ignored unless waiting for it */
 	vcpu_load(v);
 	irq_enable();
 	vmcs_setup_guest_sipi(v, READ_ONCE(v->sipi_vector));
@@ -218,14 +218,14 @@ static void run_once(struct vcpu *v)
 {
 	enum exit_action act;
 
-	vcpu_load(v);	/* interrupts are off from here on */
+	vcpu_load(v); /* interrupts are off from here on */
 	handle_transient(v);
 	inject_prepare_entry(v);
 	if (guest_stay(v)) {
 		irq_enable();
 		return;
 	}
-	act = exit_dispatch(v);	/* returns with interrupts on */
+	act = exit_dispatch(v); /* returns with interrupts on */
 	if (act == EXIT_STOP_VM)
 		vcpu_request_self(v, VCPU_REQ_END);
 }
@@ -395,6 +395,26 @@ void vcpu_join(struct vcpu *v)
 	t = v->thread;
 	v->thread = NULL;
 	spin_unlock_irqrestore(&v->kick_lock, flags);
-	if (t)
-		thread_join(t);
+	if (!t)
+		return;
+	v->runtime_before += thread_runtime(t);
+	thread_join(t);
+}
+
+void vcpu_resume(struct vcpu *v)
+{
+	WRITE_ONCE(v->stop_waiting, false);
+	request_clear(v, VCPU_REQ_PAUSE);
+	vcpu_request(v, VCPU_REQ_CLOCK);
+}
+
+uint64_t vcpu_runtime(struct vcpu *v)
+{
+	uint64_t ticks = v->runtime_before;
+	uint64_t flags = spin_lock_irqsave(&v->kick_lock);
+
+	if (v->thread)
+		ticks += thread_runtime(v->thread);
+	spin_unlock_irqrestore(&v->kick_lock, flags);
+	return ticks;
 }

@@ -16,81 +16,82 @@
 #include "vmx/vmcs.h"
 #include "vmx/vmx_insn.h"
 
-#define VCPU_NO_CPU	(~0u)
+#define VCPU_NO_CPU (~0u)
 
 enum vcpu_mode {
-	VCPU_OUTSIDE,		/* in the hypervisor, or not running */
-	VCPU_IN_GUEST,		/* in guest mode or on the exit fast path */
+	VCPU_OUTSIDE,  /* in the hypervisor, or not running */
+	VCPU_IN_GUEST, /* in guest mode or on the exit fast path */
 };
 
 /* What the dispatcher does after an exit handler. */
 enum exit_action {
-	EXIT_RESUME,		/* re-enter at the same instruction */
-	EXIT_SKIP_INSN,		/* the instruction has been carried out */
-	EXIT_STOP_VM,		/* the run is over; vm_request_end was called */
-	EXIT_SLOW,		/* fast handlers only: needs the slow path */
+	EXIT_RESUME,	/* re-enter at the same instruction */
+	EXIT_SKIP_INSN, /* the instruction has been carried out */
+	EXIT_STOP_VM,	/* the run is over; vm_request_end was called */
+	EXIT_SLOW,	/* fast handlers only: needs the slow path */
 };
 
 /* One CPUID answer; sorted by leaf, then subleaf. */
 struct cpuid_entry {
 	uint32_t leaf, subleaf;
-	bool	 has_subleaf;	/* ECX matters */
+	bool has_subleaf; /* ECX matters */
 	struct cpuid_regs regs;
 };
-#define CPUID_MAX_ENTRIES	64u
-#define CPUID_DIRECT		0x20u	/* basic leaves with a direct index */
+#define CPUID_MAX_ENTRIES 64u
+#define CPUID_DIRECT	  0x20u /* basic leaves with a direct index */
 
-struct pending_event {		/* for the next entry */
-	uint32_t info;		/* as VMCS_ENTRY_INTR_INFO; 0: none */
+struct pending_event { /* for the next entry */
+	uint32_t info; /* as VMCS_ENTRY_INTR_INFO; 0: none */
 	uint32_t error_code;
-	uint32_t insn_len;	/* software interrupts and exceptions */
+	uint32_t insn_len; /* software interrupts and exceptions */
 };
 
 /* Registers that entry and exit do not switch: switched with the thread. */
 struct lazy_state {
 	uint64_t cr2, dr0, dr1, dr2, dr3, dr6;
 	uint64_t star, lstar, cstar, sfmask, kernel_gs_base, tsc_aux;
-	uint64_t xcr0;		/* the guest's */
+	uint64_t xcr0; /* the guest's */
 };
 
 struct vcpu {
-	uint64_t gpr[REG_COUNT];	/* entry.asm; RSP lives in the VMCS */
-	uint64_t launched;		/* entry.asm: 1 after VMLAUNCH */
-	uint32_t requests;		/* [atomic] VCPU_REQ_* */
-	uint32_t mode;			/* [atomic] enum vcpu_mode */
-	uint32_t exit_reason;		/* of the last exit */
-	uint32_t index;			/* [const] */
-	struct vm *vm;			/* [const] */
-	struct lapic *lapic;		/* [const] */
-	struct gspace *gs;		/* [const] */
+	uint64_t gpr[REG_COUNT]; /* entry.asm; RSP lives in the VMCS */
+	uint64_t launched;	 /* entry.asm: 1 after VMLAUNCH */
+	uint32_t requests;	 /* [atomic] VCPU_REQ_* */
+	uint32_t mode;		 /* [atomic] enum vcpu_mode */
+	uint32_t exit_reason;	 /* of the last exit */
+	uint32_t insn_len;	 /* of an emulated MMIO instruction */
+	uint32_t index;		 /* [const] */
+	struct vm *vm;		 /* [const] */
+	struct lapic *lapic;	 /* [const] */
+	struct gspace *gs;	 /* [const] */
 	uint64_t exits[VMX_NR_REASONS];
 
 	/* CPUID policy (vmx/cpuid.c). */
 	struct cpuid_entry cpuid[CPUID_MAX_ENTRIES];
 	uint32_t nr_cpuid;
-	uint8_t	 cpuid_first[CPUID_DIRECT];	/* index of a basic leaf */
-	uint64_t cr4_allowed;		/* bits the guest may set */
+	uint8_t cpuid_first[CPUID_DIRECT]; /* index of a basic leaf */
+	uint64_t cr4_allowed;		   /* bits the guest may set */
 	uint64_t efer_allowed;
 	uint64_t xcr0_allowed;
 
 	/* Copies of VMCS fields, so that they are written only when changed. */
 	uint32_t cpu_controls;
-	uint32_t vpid;			/* [const] */
-	uint32_t vmcs_cpu;		/* where the VMCS is current */
-	uint32_t cpu;			/* [atomic] where it is IN_GUEST */
+	uint32_t vpid;	   /* [const] */
+	uint32_t vmcs_cpu; /* where the VMCS is current */
+	uint32_t cpu;	   /* [atomic] where it is IN_GUEST */
 
-	struct pending_event inject;	/* to be (re)injected */
-	bool	 nmi_pending;
-	bool	 halted;		/* HLT: waiting for an event */
-	bool	 wait_sipi;		/* an AP before its SIPI, or after INIT */
-	bool	 dead;			/* the thread has ended its run */
-	bool	 paused;		/* [atomic] parked for vm_pause */
-	bool	 stop_waiting;		/* [atomic] ends gspace_wait_memory */
-	uint8_t	 sipi_vector;		/* [atomic] */
+	struct pending_event inject; /* to be (re)injected */
+	bool nmi_pending;
+	bool halted;	     /* HLT: waiting for an event */
+	bool wait_sipi;	     /* an AP before its SIPI, or after INIT */
+	bool dead;	     /* the thread has ended its run */
+	bool paused;	     /* [atomic] parked for vm_pause */
+	bool stop_waiting;   /* [atomic] ends gspace_wait_memory */
+	uint8_t sipi_vector; /* [atomic] */
 
 	struct lazy_state lazy;
-	void	*xsave;			/* [const] vmx_controls.xsave_nbytes */
-	hfn_t	 xsave_frame;
+	void *xsave; /* [const] vmx_controls.xsave_nbytes */
+	hfn_t xsave_frame;
 	uint32_t xsave_order;
 
 	/* Paravirtual clock and other emulated MSRs. */
@@ -105,15 +106,16 @@ struct vcpu {
 	uint64_t mcg_status, mcg_ctl;
 	uint64_t mc_ctl[4];
 
-	hfn_t	 vmcs, msr_bitmap;	/* [const] */
-	struct spinlock kick_lock;	/* LOCK_VCPU_KICK, irqsave */
-	struct thread *thread;		/* [kick_lock] NULL: not running */
+	hfn_t vmcs, msr_bitmap;	   /* [const] */
+	struct spinlock kick_lock; /* LOCK_VCPU_KICK, irqsave */
+	struct thread *thread;	   /* [kick_lock] NULL: not running */
 	struct waitq pause_wq;
-	struct start_state start;	/* how the boot vCPU begins */
+	struct start_state start; /* how the boot vCPU begins */
 
 	/* Counters for `stats`. */
 	uint64_t injected_irqs, injected_exceptions;
 	uint64_t hypercalls, halts, unknown_msrs;
+	uint64_t runtime_before; /* ticks of earlier runs' threads */
 };
 
 /* ---- vmx/entry.asm ---- */
@@ -123,7 +125,7 @@ struct vcpu {
  * -1: VM entry itself failed (VMCS_INSN_ERROR).
  */
 int vmx_enter(struct vcpu *v);
-void vmx_exit_entry(void);	/* VMCS_HOST_RIP */
+void vmx_exit_entry(void); /* VMCS_HOST_RIP */
 /* Called by entry.asm after each exit: true = resume at once. */
 bool vmx_exit_fast(struct vcpu *v);
 
@@ -142,7 +144,12 @@ MUST_CHECK int vcpu_create(struct vm *vm, uint32_t index, struct vcpu **out);
 void vcpu_destroy(struct vcpu *v);
 /* Starts the thread. The boot vCPU begins at s; s NULL: wait for SIPI. */
 MUST_CHECK int vcpu_start(struct vcpu *v, const struct start_state *s);
+/* Waits for the end of the thread; VCPU_REQ_END has been requested. */
 void vcpu_join(struct vcpu *v);
+/* Lets a paused vCPU go on; its clock page tells the guest of the gap. */
+void vcpu_resume(struct vcpu *v);
+/* TSC ticks that its threads have run. */
+uint64_t vcpu_runtime(struct vcpu *v);
 void vcpu_set_controls(struct vcpu *v, uint32_t set, uint32_t clear);
 
 /* ---- vmx/vcpu_state.c: switching what VMX does not switch ---- */
@@ -176,7 +183,7 @@ bool inject_wakes_halt(struct vcpu *v);
 
 /* ---- exit handlers; slow path, interrupts on ---- */
 typedef enum exit_action (*exit_handler)(struct vcpu *v);
-enum exit_action exit_dispatch(struct vcpu *v);	/* vmx/exit.c */
+enum exit_action exit_dispatch(struct vcpu *v); /* vmx/exit.c */
 enum exit_action exit_exception(struct vcpu *v);
 enum exit_action exit_cr_access(struct vcpu *v);
 enum exit_action exit_xsetbv(struct vcpu *v);
@@ -216,8 +223,8 @@ void pvclock_update(struct vcpu *v, bool was_stopped);
 /* ---- vmx/guest_walk.c ---- */
 /*
  * Guest linear to guest-physical by the guest's own tables. 0, -EFAULT (not
- * mapped: *error_code is set for #PF), -ENOMEM. No permission check beyond present
- * and, for write, the R/W bits.
+ * mapped: *error_code is set for #PF), -ENOMEM. No permission check beyond
+ * present and, for write, the R/W bits.
  */
 MUST_CHECK int guest_translate(struct vcpu *v, gva_t a, bool write, gpa_t *out,
 			       uint32_t *error_code);

@@ -5,8 +5,8 @@
  *
  * The state stays in the processor between exits; the scheduler's
  * switch_out hook copies it to memory, vcpu_load() brings it back only if
- * another vCPU or another CPU came between. The hypervisor itself uses none of it
- * (general registers only, no SYSCALL), so threads of other kinds do no
+ * another vCPU or another CPU came between. The hypervisor itself uses none of
+ * it (general registers only, no SYSCALL), so threads of other kinds do no
  * harm.
  *
  * Invariant: loaded[cpu] == v only if v's VMCS is current on cpu and v's lazy
@@ -21,7 +21,7 @@
 #include "vmx/vcpu_priv.h"
 #include "vmx/vmx.h"
 
-static struct vcpu *loaded[MAX_CPUS];	/* [own CPU, interrupts off] */
+static struct vcpu *loaded[MAX_CPUS]; /* [own CPU, interrupts off] */
 
 static void xsave(struct vcpu *v)
 {
@@ -37,11 +37,13 @@ static void xsave(struct vcpu *v)
 		xsetbv(0, all);
 	if (vmx_controls.xsaveopt)
 		__asm__ volatile("xsaveopt64 (%0)"
-				 : : "r"(v->xsave), "a"(lo), "d"(hi)
+				 :
+				 : "r"(v->xsave), "a"(lo), "d"(hi)
 				 : "memory");
 	else
 		__asm__ volatile("xsave64 (%0)"
-				 : : "r"(v->xsave), "a"(lo), "d"(hi)
+				 :
+				 : "r"(v->xsave), "a"(lo), "d"(hi)
 				 : "memory");
 	if (v->lazy.xcr0 != all)
 		xsetbv(0, v->lazy.xcr0);
@@ -191,8 +193,8 @@ void vcpu_state_reset(struct vcpu *v)
 	v->lazy.dr6 = 0xffff0ff0;
 	v->lazy.xcr0 = vmx_controls.xcr0_host ? 1 : 0;
 	memset(area, 0, PAGE_SIZE << v->xsave_order);
-	*(uint16_t *)(void *)area = 0x37f;		/* FCW */
-	*(uint32_t *)(void *)(area + 24) = 0x1f80;	/* MXCSR */
+	*(uint16_t *)(void *)area = 0x37f;	   /* FCW */
+	*(uint32_t *)(void *)(area + 24) = 0x1f80; /* MXCSR */
 	/* XSTATE_BV: x87 and SSE are in the area, the rest is initial. */
 	*(uint64_t *)(void *)(area + 512) = 3;
 }

@@ -26,6 +26,15 @@ enum vm_state {
 	VM_CRASHED, /* stopped by a fault; cause in `reason` */
 };
 
+/* Why the running guest's run ends; called from a vCPU thread or a device. */
+enum vm_end {
+	VM_END_POWEROFF,
+	VM_END_REBOOT,
+	VM_END_CRASH,
+	VM_END_KILL,
+	VM_END_DEBUG_EXIT,
+	VM_END_RESET
+};
 struct vm {
 	struct list link;	     /* vm list [const after boot] */
 	uint32_t id;		     /* 1.. [const] */
@@ -35,10 +44,19 @@ struct vm {
 	char reason[128];	     /* why it is off/crashed; [life] */
 	uint32_t debug_exit_value;   /* last value of the debug-exit port */
 	bool debug_exited;
-	uint64_t nr_starts; /* runs so far [life] */
-	uint64_t start_tsc; /* of this run */
+	uint64_t nr_starts;   /* runs so far [life] */
+	uint64_t start_tsc;   /* of this run */
+	struct waitq changed; /* woken when `state` changes */
 
-	/* Below: valid while not OFF/CRASHED. */
+	/* How the run ends; see vm_request_end(). */
+	bool end_claimed; /* [atomic] */
+	bool end_ready;	  /* [atomic] end and end_text are filled in */
+	enum vm_end end;
+	char end_text[128];
+	uint32_t announced_end; /* 1 + AEROSTAT_SHUTDOWN_*, 0: none */
+
+	/* Made by the first start and kept from then on. */
+	bool created; /* [life] */
 	struct gspace *gs;
 	struct stage2 *s2;
 	struct vcpu *vcpus[CONFIG_MAX_VCPUS];
@@ -47,6 +65,7 @@ struct vm {
 	uint64_t tsc_offset;	   /* guest TSC = host TSC + offset */
 	uint64_t kvmclock_boot_ns; /* clock_ns() at VM start */
 	struct ratelimit rl;	   /* for what this guest provokes */
+	uint64_t unknown_ports, unknown_mmio; /* [racy counts] */
 };
 
 /* One VM for each good or bad section of cfg. Called once. */
@@ -73,15 +92,6 @@ MUST_CHECK int vm_resume(struct vm *vm, char *why);
 MUST_CHECK int vm_reset(struct vm *vm, char *why);
 MUST_CHECK int vm_set_mem_target(struct vm *vm, uint64_t nbytes, char *why);
 
-/* Why the running guest's run ends; called from a vCPU thread or a device. */
-enum vm_end {
-	VM_END_POWEROFF,
-	VM_END_REBOOT,
-	VM_END_CRASH,
-	VM_END_KILL,
-	VM_END_DEBUG_EXIT,
-	VM_END_RESET
-};
 /*
  * Asks for the end of the run; the first caller's cause wins. Any context.
  * All vCPUs stop at once; a service thread then tears down and applies

@@ -19,15 +19,16 @@
  * processor in microcode for ever (CVE-2015-5307, CVE-2015-8104). #MC is
  * the host's.
  */
-#define EXCEPTIONS_INTERCEPTED	(BIT(1) | BIT(17) | BIT(18))
+#define EXCEPTIONS_INTERCEPTED (BIT(1) | BIT(17) | BIT(18))
 
 /* CR0 bits that exit when the guest changes them. */
-#define CR0_HOST_OWNED	(~(CR0_PE | CR0_MP | CR0_EM | CR0_TS | CR0_WP | \
-			   CR0_AM | CR0_PG))
+#define CR0_HOST_OWNED                                                         \
+	(~(CR0_PE | CR0_MP | CR0_EM | CR0_TS | CR0_WP | CR0_AM | CR0_PG))
 /* CR4 bits that the guest may flip without an exit, if it has them. */
-#define CR4_GUEST_OWNED	(CR4_VME | CR4_PVI | CR4_TSD | CR4_DE | CR4_PSE | \
-			 CR4_PGE | CR4_PCE | CR4_OSFXSR | CR4_OSXMMEXCPT | \
-			 CR4_UMIP | CR4_FSGSBASE | CR4_SMEP | CR4_SMAP)
+#define CR4_GUEST_OWNED                                                        \
+	(CR4_VME | CR4_PVI | CR4_TSD | CR4_DE | CR4_PSE | CR4_PGE | CR4_PCE |  \
+	 CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_UMIP | CR4_FSGSBASE | CR4_SMEP |    \
+	 CR4_SMAP)
 
 void vmcs_setup_controls(struct vcpu *v)
 {
@@ -85,8 +86,7 @@ static uint64_t tss_base(uint64_t gdt_base, uint16_t selector)
 {
 	const uint64_t *d = (const uint64_t *)(gdt_base + (selector & ~7u));
 
-	return (d[0] >> 16 & 0xffffff) | (d[0] >> 56 & 0xff) << 24 |
-	       d[1] << 32;
+	return (d[0] >> 16 & 0xffffff) | (d[0] >> 56 & 0xff) << 24 | d[1] << 32;
 }
 
 void vmcs_setup_host_cpu(void)
@@ -122,13 +122,13 @@ static void write_segment(unsigned i, const struct segment *s)
 
 enum { SEG_ES, SEG_CS, SEG_SS, SEG_DS, SEG_FS, SEG_GS, SEG_LDTR, SEG_TR };
 
-#define AR_CODE64	0xa09bu		/* present, accessed, L, G */
-#define AR_CODE32	0xc09bu
-#define AR_DATA32	0xc093u
-#define AR_CODE16	0x009bu
-#define AR_DATA16	0x0093u
-#define AR_TSS_BUSY	0x008bu
-#define AR_LDT		0x0082u
+#define AR_CODE64   0xa09bu /* present, accessed, L, G */
+#define AR_CODE32   0xc09bu
+#define AR_DATA32   0xc093u
+#define AR_CODE16   0x009bu
+#define AR_DATA16   0x0093u
+#define AR_TSS_BUSY 0x008bu
+#define AR_LDT	    0x0082u
 
 static void setup_guest_common(struct vcpu *v, uint64_t cr0, uint64_t cr4,
 			       uint64_t efer)

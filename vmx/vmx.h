@@ -27,13 +27,13 @@ void vmx_cpu_off(void);
  * MSRs. [const after vmx_init]
  */
 struct vmx_controls {
-	uint32_t revision;	/* VMCS revision identifier */
+	uint32_t revision; /* VMCS revision identifier */
 	uint32_t pin, cpu, cpu2, exit, entry;
 	uint64_t cr0_fixed0, cr0_fixed1, cr4_fixed0, cr4_fixed1;
-	bool	 insn_info_io;	/* INS/OUTS report segment and address size */
-	uint64_t xcr0_host;	/* components that guests may enable */
-	uint32_t xsave_nbytes;	/* area for all of them */
-	bool	 xsaveopt;
+	bool insn_info_io;     /* INS/OUTS report segment and address size */
+	uint64_t xcr0_host;    /* components that guests may enable */
+	uint32_t xsave_nbytes; /* area for all of them */
+	bool xsaveopt;
 };
 extern struct vmx_controls vmx_controls;
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The VMX instructions, nowhere else. None ignores failure: a VMREAD or
- * VMWRITE of a field that exists, with a current VMCS, can't fail, so failing is
- * our bug (SDM Vol. 3, "VMX Instruction Reference", "Conventions").
+ * VMWRITE of a field that exists, with a current VMCS, can't fail, so failing
+ * is our bug (SDM Vol. 3, "VMX Instruction Reference", "Conventions").
  */
 #ifndef VMX_VMX_INSN_H
 #define VMX_VMX_INSN_H
@@ -82,8 +82,8 @@ static inline void vmcs_load(hpa_t region)
 	BUG_ON(failed);
 }
 
-#define INVEPT_SINGLE	1u
-#define INVEPT_ALL	2u
+#define INVEPT_SINGLE 1u
+#define INVEPT_ALL    2u
 
 static inline void vmx_invept(uint64_t type, uint64_t eptp)
 {
@@ -99,8 +99,8 @@ static inline void vmx_invept(uint64_t type, uint64_t eptp)
 	BUG_ON(failed);
 }
 
-#define INVVPID_SINGLE	1u
-#define INVVPID_ALL	2u
+#define INVVPID_SINGLE 1u
+#define INVVPID_ALL    2u
 
 static inline void vmx_invvpid(uint64_t type, uint64_t vpid)
 {

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * EPT violations: commit of hollow memory (M1) on the fast path, everything
+ * that may wait on the slow path, and MMIO.
+ */
+#include "kernel/errno.h"
+#include "kernel/log.h"
+#include "mm/gspace.h"
+#include "vmx/mmio.h"
+#include "vmx/vcpu_priv.h"
+
+static enum gspace_access access_of(uint64_t q)
+{
+	if (q & EPTQ_WRITE)
+		return GA_WRITE;
+	return (q & EPTQ_FETCH) ? GA_EXEC : GA_READ;
+}
+
+enum exit_action fast_ept_violation(struct vcpu *v)
+{
+	uint64_t q = vmcs_read(VMCS_EXIT_QUAL);
+	gpa_t at = gpa(vmcs_read(VMCS_GUEST_PHYSICAL));
+
+	/* An interrupted event or IRET needs the bookkeeping of the slow path.
+	 */
+	if (unlikely((vmcs_read32(VMCS_IDT_VECTORING_INFO) & INTR_VALID) ||
+		     (q & EPTQ_NMI_UNBLOCK)))
+		return EXIT_SLOW;
+	if (gspace_fault(v->gs, gfn_of(at), access_of(q), GF_ATOMIC))
+		return EXIT_SLOW;
+	return EXIT_RESUME;
+}
+
+#define INSN_MAX 15u
+
+/* The bytes at RIP, as many as are mapped; 0: none. */
+static unsigned fetch_insn(struct vcpu *v, uint8_t *insn)
+{
+	gva_t rip = { vmcs_read(VMCS_GUEST_CS_BASE) +
+		      vmcs_read(VMCS_GUEST_RIP) };
+	unsigned to_page_end = (unsigned)(PAGE_SIZE - (rip.raw & PAGE_MASK));
+	unsigned first = min(to_page_end, INSN_MAX);
+	uint32_t code;
+	gva_t fault;
+
+	if (!(vmcs_read(VMCS_GUEST_EFER) & EFER_LMA))
+		rip.raw &= 0xffffffffu;
+	if (guest_read_linear(v, rip, insn, first, &fault, &code))
+		return 0;
+	rip.raw += first;
+	if (first < INSN_MAX &&
+	    guest_read_linear(v, rip, insn + first, INSN_MAX - first, &fault,
+			      &code))
+		return first;
+	return INSN_MAX;
+}
+
+static enum mmio_mode insn_mode(void)
+{
+	uint32_t cs = vmcs_read32(VMCS_GUEST_CS_AR);
+
+	if ((vmcs_read(VMCS_GUEST_EFER) & EFER_LMA) && (cs & AR_LONG))
+		return MMIO_MODE_64;
+	return (cs & AR_DB) ? MMIO_MODE_32 : MMIO_MODE_16;
+}
+
+static enum exit_action mmio(struct vcpu *v, gpa_t at, bool write)
+{
+	uint8_t insn[INSN_MAX];
+	struct mmio_access a = {
+		.gpa = at,
+		.is_write = write,
+		.insn = insn,
+		.insn_nbytes = fetch_insn(v, insn),
+		.mode = insn_mode(),
+		.rflags = vmcs_read(VMCS_GUEST_RFLAGS),
+	};
+
+	if (mmio_emulate(v, &a)) {
+		vcpu_crash(v,
+			   "MMIO at %#lx: instruction %02x %02x %02x %02x "
+			   "%02x %02x (%u bytes) is not emulated",
+			   at.raw, insn[0], insn[1], insn[2], insn[3], insn[4],
+			   insn[5], a.insn_nbytes);
+		return EXIT_STOP_VM;
+	}
+	vmcs_write(VMCS_GUEST_RFLAGS, a.rflags);
+	if (!a.done) /* REP: more iterations after re-entry */
+		return EXIT_RESUME;
+	v->insn_len = a.length;
+	return EXIT_SKIP_INSN;
+}
+
+static enum exit_action wait_memory(struct vcpu *v)
+{
+	gspace_wait_memory(v->gs, &v->stop_waiting);
+	return EXIT_RESUME;
+}
+
+enum exit_action exit_ept_violation(struct vcpu *v)
+{
+	uint64_t q = vmcs_read(VMCS_EXIT_QUAL);
+	gpa_t at = gpa(vmcs_read(VMCS_GUEST_PHYSICAL));
+
+	if ((q & EPTQ_NMI_UNBLOCK) && !(v->inject.info & INTR_VALID))
+		vmcs_write(VMCS_GUEST_INTERRUPTIBILITY,
+			   vmcs_read(VMCS_GUEST_INTERRUPTIBILITY) |
+				   BLOCKED_BY_NMI);
+	switch (gspace_fault(v->gs, gfn_of(at), access_of(q), 0)) {
+	case 0: return EXIT_RESUME;
+	case -ENOMEM: return wait_memory(v);
+	case -ENOENT:
+	case -EACCES: return mmio(v, at, (q & EPTQ_WRITE) != 0);
+	default:
+		vcpu_crash(v, "memory limit reached at %#lx (mem.max)", at.raw);
+		return EXIT_STOP_VM;
+	}
+}
+
+enum exit_action exit_ept_misconfig(struct vcpu *v)
+{
+	/* Only our own tables can be wrong: an error of ours, not a guest's. */
+	vcpu_crash(v, "EPT misconfiguration at %#lx",
+		   vmcs_read(VMCS_GUEST_PHYSICAL));
+	return EXIT_STOP_VM;
+}
