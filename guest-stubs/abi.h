@@ -64,6 +64,7 @@
 /* Event bits in the shared page. */
 #define AEROSTAT_EV_TARGET   0x1u
 #define AEROSTAT_EV_SHUTDOWN 0x2u
+#define AEROSTAT_EV_STATS    0x4u /* somebody looks: publish statistics */
 
 /* What the guest publishes, in pages of 4 KiB unless said. */
 struct aerostat_guest_stats {
