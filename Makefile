@@ -126,7 +126,15 @@ lint: $(B)/gen/version.h
 test: deps
 	@tests/run.py all $(if $(T),--only '$(T)')
 
-bench: all
+image: deps
+	@echo "Building build/aerostat.img"
+	@$(MAKE) -s -j$$(nproc) $(B)/aerostat.img
+
+run: image
+	@boot/run.py $(B)/aerostat.img
+
+bench: deps
+	@$(MAKE) -s -j$$(nproc) all
 	@tests/bench/run.py
 
 # The Debian packages that building, running and testing need.

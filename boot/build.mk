@@ -37,3 +37,17 @@ $(B)/BOOTX64.EFI: $(B)/efi/loader.so
 
 ALL += $(if $(ELF),$(B)/BOOTX64.EFI)
 -include $(wildcard $(B)/efi/*/*.d)
+
+# ---- the disk image ----------------------------------------------------
+
+LINUX_IMAGE = $(lastword $(shell ls -v /boot/vmlinuz-*-cloud-amd64 2>/dev/null))
+IMAGE_DIR := $(B)/image
+
+$(B)/aerostat.img: boot/mkimage.py boot/aerostat.conf $(B)/BOOTX64.EFI \
+		$(B)/guest/initramfs.img
+	@test -n "$(LINUX_IMAGE)" || \
+		{ echo "no /boot/vmlinuz-*-cloud-amd64: run make deps"; exit 1; }
+	@rm -rf $(IMAGE_DIR) && mkdir -p $(IMAGE_DIR)/aerostat
+	@cp boot/aerostat.conf $(B)/guest/initramfs.img $(IMAGE_DIR)/aerostat/
+	@cp $(LINUX_IMAGE) $(IMAGE_DIR)/aerostat/vmlinuz
+	boot/mkimage.py $@ $(IMAGE_DIR)

@@ -1,0 +1,193 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Starts an emulated machine (Bochs or QEMU with UEFI firmware) on a disk
+image and gives its first serial line as a connected socket.
+
+Each emulator has its own temporary folder and process group, and is ended by
+these only.
+"""
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+OVMF = "/usr/share/ovmf/OVMF.fd"
+CYLINDER = 16 * 63 * 512
+START_TRIES = 5
+START_TIMEOUT_S = 30
+
+BOCHSRC = """\
+config_interface: textconfig
+display_library: rfb, options="timeout=0"
+cpu: model={cpu_model}, count={cpus}, ips={ips}, reset_on_triple_fault={reset}, ignore_bad_msrs=1
+memory: guest={mem_mib}, host={host_mib}
+romimage: file={ovmf}
+vgaromimage: file=/usr/share/vgabios/vgabios.bin
+pci: enabled=1, chipset=i440fx, slot1=pcivga
+vga: extension=vbe
+ata0: enabled=1, ioaddr1=0x1f0, ioaddr2=0x3f0, irq=14
+ata0-master: type=disk, path={image}, mode=flat, cylinders={cylinders}, heads=16, spt=63
+boot: disk
+clock: sync={sync}
+log: {log}
+panic: action=fatal
+error: action=ignore
+info: action=ignore
+com1: enabled=1, mode=socket-server, dev=localhost:{port}
+"""
+
+
+class EmulatorError(Exception):
+    pass
+
+
+def kvm_has_vmx():
+    """Can QEMU here run a guest that uses VT-x?"""
+    if not os.access("/dev/kvm", os.R_OK | os.W_OK):
+        return False
+    try:
+        os.close(os.open("/dev/kvm", os.O_RDWR))
+    except OSError:
+        return False
+    nested = Path("/sys/module/kvm_intel/parameters/nested")
+    if nested.exists() and nested.read_text().strip() not in ("Y", "1"):
+        return False
+    with open("/proc/cpuinfo", encoding="ascii", errors="replace") as f:
+        return any(line.startswith("flags") and " vmx" in line for line in f)
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+class Emulator:
+    """kind: "bochs", "qemu" (TCG) or "kvm". The image is used in place.
+
+    ips (Bochs): how many executed instructions are one second of emulated
+    time. sync: Bochs' clock mode; "none" runs as fast as it can, "slowdown"
+    never faster than real time.
+    """
+
+    def __init__(self, kind, image, cpus=1, mem_mib=1024, ips=100000000,
+                 sync="none", cpu_model="corei7_skylake_x", reboot=False,
+                 qemu_args=(), log_to=None):
+        self.kind, self.image = kind, Path(image).resolve()
+        self.cpus, self.mem_mib = cpus, mem_mib
+        self.ips, self.sync, self.cpu_model = ips, sync, cpu_model
+        self.reboot, self.qemu_args = reboot, list(qemu_args)
+        self.log_to = log_to
+        self.proc = self.sock = None
+        self.tmp = Path(tempfile.mkdtemp(prefix="aerostat-emu-"))
+
+    def start(self):
+        """Returns the socket of COM1."""
+        for i in range(START_TRIES):
+            try:
+                self._spawn()
+                self.sock = self._connect()
+                return self.sock
+            except EmulatorError:
+                self._kill()
+                if i == START_TRIES - 1:    # else: the port was taken
+                    self.stop()
+                    raise
+        raise AssertionError
+
+    def stop(self):
+        """Ends the emulator and removes its folder."""
+        if self.sock:
+            self.sock.close()
+            self.sock = None
+        self._kill()
+        if self.log_to:
+            for f in self.tmp.glob("*.log"):
+                shutil.copy(f, "%s.%s" % (self.log_to, f.name))
+        shutil.rmtree(self.tmp, ignore_errors=True)
+        Path("%s.lock" % self.image).unlink(missing_ok=True)
+
+    def running(self):
+        return self.proc is not None and self.proc.poll() is None
+
+    def wait(self, timeout):
+        """True if the machine switched itself off in time."""
+        try:
+            self.proc.wait(timeout)
+            return True
+        except subprocess.TimeoutExpired:
+            return False
+
+    def __enter__(self):
+        self.start()
+        return self
+
+    def __exit__(self, *exc):
+        self.stop()
+
+    def _spawn(self):
+        argv = self._bochs() if self.kind == "bochs" else self._qemu()
+        with open(self.tmp / "emulator.log", "wb") as log:
+            self.proc = subprocess.Popen(
+                argv, cwd=self.tmp, stdin=subprocess.DEVNULL, stdout=log,
+                stderr=subprocess.STDOUT, start_new_session=True)
+
+    def _bochs(self):
+        Path("%s.lock" % self.image).unlink(missing_ok=True)
+        self.address = ("127.0.0.1", free_port())
+        (self.tmp / "bochsrc").write_text(BOCHSRC.format(
+            cpu_model=self.cpu_model, cpus=self.cpus, ips=self.ips,
+            reset=int(self.reboot), mem_mib=self.mem_mib,
+            host_mib=min(self.mem_mib, 1024), ovmf=OVMF, image=self.image,
+            cylinders=os.stat(self.image).st_size // CYLINDER,
+            sync=self.sync, log=self.tmp / "bochs.log",
+            port=self.address[1]))
+        # Debian's Bochs stops in its debugger at first: tell it to go on.
+        (self.tmp / "commands").write_text("c\n")
+        return ["bochs", "-q", "-f", "bochsrc", "-rc", "commands"]
+
+    def _qemu(self):
+        self.address = str(self.tmp / "com1")
+        argv = ["qemu-system-x86_64", "-machine", "q35", "-m",
+                str(self.mem_mib), "-smp", str(self.cpus), "-bios", OVMF,
+                "-drive", "format=raw,file=%s" % self.image, "-display",
+                "none", "-net", "none", "-monitor", "none", "-serial",
+                "unix:%s,server=on,wait=on" % self.address]
+        if self.kind == "kvm":
+            argv += ["-accel", "kvm", "-cpu", "host"]
+        else:
+            argv += ["-accel", "tcg", "-cpu", "max"]
+        if not self.reboot:
+            argv += ["-no-reboot"]
+        return argv + self.qemu_args
+
+    def _connect(self):
+        family = (socket.AF_INET if isinstance(self.address, tuple)
+                  else socket.AF_UNIX)
+        deadline = time.monotonic() + START_TIMEOUT_S
+        while time.monotonic() < deadline:
+            if self.proc.poll() is not None:
+                break
+            s = socket.socket(family)
+            try:
+                s.connect(self.address)
+                return s
+            except OSError:
+                s.close()
+                time.sleep(0.05)
+        log = (self.tmp / "emulator.log").read_text(errors="replace")
+        raise EmulatorError("%s does not start:\n%s" % (self.kind,
+                                                        log[-2000:]))
+
+    def _kill(self):
+        if not self.proc:
+            return
+        try:
+            os.killpg(self.proc.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+        self.proc.wait()
+        self.proc = None

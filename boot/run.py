@@ -1,0 +1,101 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Boots a disk image in an emulated machine and gives you its console.
+
+usage: run.py IMAGE [--emulator kvm|bochs|qemu] [--cpus N] [--memory MIB]
+
+QEMU with KVM if nested VT-x is to be had here, else Bochs, which emulates
+VT-x. Ctrl-] leaves and ends the machine. The image itself isn't changed.
+"""
+import argparse
+import os
+import select
+import shutil
+import sys
+import tempfile
+import termios
+import tty
+from pathlib import Path
+
+from emulator import Emulator, EmulatorError, kvm_has_vmx
+
+LEAVE = b"\x1d"         # Ctrl-]
+
+
+class RawTerminal:
+    """The terminal in raw mode, restored however the block ends."""
+
+    def __enter__(self):
+        self.saved = None
+        if sys.stdin.isatty():
+            self.saved = termios.tcgetattr(0)
+            tty.setraw(0)
+        return self
+
+    def __exit__(self, *exc):
+        if self.saved:
+            # Flush: keys typed after Ctrl-] are not meant for the shell.
+            termios.tcsetattr(0, termios.TCSAFLUSH, self.saved)
+
+
+def write_all(fd, data):
+    while data:
+        data = data[os.write(fd, data):]
+
+
+def bridge(sock):
+    """Copies both ways. Returns why it ended."""
+    # At the end of a piped stdin the machine runs on, until it ends itself.
+    sources = [sock, 0]
+    while True:
+        ready = select.select(sources, [], [])[0]
+        if sock in ready:
+            try:
+                data = sock.recv(65536)
+            except ConnectionResetError:
+                data = b""
+            if not data:
+                return "the machine is off"
+            write_all(1, data)
+        if 0 in ready:
+            data = os.read(0, 4096)
+            if not data:
+                sources.remove(0)
+            before, key, _ = data.partition(LEAVE)
+            sock.sendall(before)
+            if key:
+                return "left"
+
+
+def main():
+    ap = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    ap.add_argument("image")
+    ap.add_argument("--emulator", choices=["kvm", "bochs", "qemu"])
+    ap.add_argument("--cpus", type=int, default=2)
+    ap.add_argument("--memory", type=int, default=2048, metavar="MIB")
+    args = ap.parse_args()
+    kind = args.emulator or ("kvm" if kvm_has_vmx() else "bochs")
+    print({"kvm": "QEMU with KVM and nested VT-x",
+           "bochs": "Bochs, which emulates VT-x (no nested KVM here); "
+                    "its firmware takes about 15 s",
+           "qemu": "QEMU without VT-x: guests can't start"}[kind])
+    print("%d CPUs, %d MiB. Ctrl-] leaves." % (args.cpus, args.memory),
+          flush=True)
+    with tempfile.TemporaryDirectory(prefix="aerostat-run-") as tmp:
+        image = Path(tmp) / "disk.img"
+        shutil.copy(args.image, image)
+        # "slowdown": an idle machine waits in real time instead of racing.
+        emu = Emulator(kind, image, cpus=args.cpus, mem_mib=args.memory,
+                       sync="slowdown", reboot=True)
+        try:
+            with emu, RawTerminal():
+                why = bridge(emu.sock)
+        except EmulatorError as e:
+            sys.exit(str(e))
+    print("\r\n[%s]" % why)
+
+
+try:
+    main()
+except KeyboardInterrupt:
+    sys.exit(130)
