@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Do the guest's own exceptions arrive, with the right error codes? */
+#include "runtime.h"
+
+const char guest_name[] = "exceptions";
+
+#define PF_PRESENT 1u
+#define PF_WRITE   2u
+
+static void do_divide(void *arg)
+{
+	volatile uint32_t zero = 0;
+
+	(void)arg;
+	__asm__ volatile("xor %%edx, %%edx; divl %0" ::"m"(zero), "a"(1)
+			 : "edx");
+}
+
+static void do_breakpoint(void *arg)
+{
+	(void)arg;
+	__asm__ volatile("int3");
+}
+
+static void do_undefined(void *arg)
+{
+	(void)arg;
+	__asm__ volatile("ud2");
+}
+
+static void do_bad_selector(void *arg)
+{
+	(void)arg;
+	__asm__ volatile("mov %0, %%fs" ::"r"(0x1234));
+}
+
+static void do_non_canonical(void *arg)
+{
+	(void)arg;
+	*(volatile uint64_t *)0x800000000000ull = 1;
+}
+
+static void do_page_fault(void *arg)
+{
+	*(volatile uint64_t *)arg = 1;
+}
+
+void guest_main(void)
+{
+	const uint64_t unmapped = 0x700000000000;
+
+	CHECK_EQ(rt_try(do_divide, NULL), 0);
+	CHECK_EQ(rt_try(do_breakpoint, NULL), 3);
+	CHECK_EQ(rt_try(do_undefined, NULL), 6);
+	CHECK_EQ(rt_try(do_bad_selector, NULL), 13);
+	CHECK_EQ(rt_fault.error, 0x1234);
+	CHECK_EQ(rt_try(do_non_canonical, NULL), 13);
+	CHECK_EQ(rt_try(do_page_fault, (void *)unmapped), 14);
+	CHECK_EQ(rt_fault.error & (PF_PRESENT | PF_WRITE), PF_WRITE);
+	CHECK_EQ(rt_fault.cr2, unmapped);
+}
