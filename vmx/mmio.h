@@ -1,35 +1,45 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Carrying out an instruction that touched guest-physical memory without RAM
- * behind it. The caller (vmx/exit_ept.c) fetches the bytes; the work is in
- * vmx/mmio.c over the decoder.
+ * Emulation of guest accesses to device memory.
  */
 #ifndef VMX_MMIO_H
 #define VMX_MMIO_H
 
 #include "kernel/addr.h"
 #include "kernel/compiler.h"
+#include "vmx/decode.h"
 
 struct vcpu;
 
-enum mmio_mode { MMIO_MODE_16, MMIO_MODE_32, MMIO_MODE_64 };
-
 struct mmio_access {
-	gpa_t gpa;	      /* in: first byte of the access */
-	bool is_write;	      /* in: the violation was a write */
-	const uint8_t *insn;  /* in: bytes at RIP */
-	unsigned insn_nbytes; /* in: 0..15 */
-	enum mmio_mode mode;  /* in: default operand and address size */
-	uint64_t rflags;      /* in, out */
-	bool done;	      /* out: false: REP has more iterations to go */
-	unsigned length;      /* out: of the instruction */
+	gpa_t gpa;	      /* as the processor reported it */
+	bool is_write;	      /* likewise */
+	const uint8_t *insn;  /* bytes at RIP ... */
+	unsigned insn_nbytes; /* ... as many as could be read */
+	enum insn_mode mode;
+	uint64_t rflags; /* in and out */
+	bool done;	 /* out: false: REP goes on, RIP stays */
+	unsigned length; /* out: of the instruction */
 };
 
 /*
- * 0: carried out on the device (or on nothing: reads all ones, writes
- * dropped), registers and a->rflags updated. -EOPNOTSUPP: the decoder refuses
- * the instruction. -EFAULT: its other memory operand is not mapped.
+ * Carries out the instruction on the device at a->gpa. Registers change by
+ * vcpu_set_reg(), flags in a->rflags; the caller advances RIP. Where no device
+ * is, reads give all ones and writes are dropped, with a rate-limited log
+ * line. 0; -EOPNOTSUPP or -EINVAL (instruction not known, not all there;
+ * nothing was changed).
  */
 MUST_CHECK int mmio_emulate(struct vcpu *v, struct mmio_access *a);
+
+/*
+ * The other side of MOVS: nbytes of ordinary memory at seg:offset, on the
+ * vCPU's own thread. 0; -EAGAIN (the access faults: an exception is on its way
+ * to the guest), -EOPNOTSUPP (not memory either).
+ */
+MUST_CHECK int vcpu_read_operand(struct vcpu *v, enum insn_seg seg,
+				 uint64_t offset, void *dst, unsigned nbytes);
+MUST_CHECK int vcpu_write_operand(struct vcpu *v, enum insn_seg seg,
+				  uint64_t offset, const void *src,
+				  unsigned nbytes);
 
 #endif

@@ -190,6 +190,9 @@ void devices_reset(struct vm *vm)
 	memdev_reset(d);
 	/* Last: the others have let go of their lines by then. */
 	irqchip_reset(&d->irqchip);
+	for (uint32_t i = 0; i < vm->nr_vcpus; i++)
+		if (vm->vcpus[i])
+			lapic_reset(vcpu_lapic(vm->vcpus[i]));
 }
 
 void devices_destroy(struct vm *vm)

@@ -16,7 +16,10 @@
 
 /* All devices in their power-on state. 0, -ENOMEM. */
 MUST_CHECK int devices_create(struct vm *vm);
-/* As after reset; vCPUs are stopped. */
+/*
+ * As after reset, local APICs included: no host timer stays armed. vCPUs are
+ * stopped.
+ */
 void devices_reset(struct vm *vm);
 /* Before the vCPUs and the guest-physical space are freed; vCPUs are stopped.
  */

@@ -92,6 +92,7 @@ void lapic_reset(struct lapic *l)
 		l->base |= APIC_BASE_BSP;
 	l->xapic_id = l->id & 0xff;
 	l->ldr = 0;
+	__atomic_store_n(&l->pending, 0, __ATOMIC_SEQ_CST);
 	lapic_init_signal(l);
 	if (!is_bsp)
 		return;
