@@ -55,13 +55,13 @@ static unsigned fetch_insn(struct vcpu *v, uint8_t *insn)
 	return INSN_MAX;
 }
 
-static enum mmio_mode insn_mode(void)
+static enum insn_mode insn_mode(void)
 {
 	uint32_t cs = vmcs_read32(VMCS_GUEST_CS_AR);
 
 	if ((vmcs_read(VMCS_GUEST_EFER) & EFER_LMA) && (cs & AR_LONG))
-		return MMIO_MODE_64;
-	return (cs & AR_DB) ? MMIO_MODE_32 : MMIO_MODE_16;
+		return INSN_MODE_64;
+	return (cs & AR_DB) ? INSN_MODE_32 : INSN_MODE_16;
 }
 
 static enum exit_action mmio(struct vcpu *v, gpa_t at, bool write)

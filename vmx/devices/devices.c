@@ -70,8 +70,10 @@ bool devices_pio_read(struct vcpu *v, uint16_t port, unsigned nbytes,
 	const struct port_range *r = range_of(port);
 
 	*val = ones(nbytes);
-	if (!r)
+	if (!r) {
+		d->vm->unknown_ports++;
 		return false;
+	}
 	if (r->read) {
 		*val = r->read(d, port, nbytes) & ones(nbytes);
 		return true;
@@ -101,8 +103,10 @@ bool devices_pio_write(struct vcpu *v, uint16_t port, unsigned nbytes,
 		return true;
 	}
 	r = range_of(port);
-	if (!r)
+	if (!r) {
+		d->vm->unknown_ports++;
 		return false;
+	}
 	if (r->write) {
 		r->write(d, port, nbytes, val & ones(nbytes));
 		return true;
@@ -136,6 +140,7 @@ bool devices_mmio_read(struct vcpu *v, gpa_t a, unsigned nbytes, uint64_t *val)
 		return true;
 	}
 	*val = nbytes == 8 ? ~0ull : BIT(nbytes * 8) - 1;
+	vcpu_vm(v)->unknown_mmio++;
 	return false;
 }
 
@@ -152,6 +157,7 @@ bool devices_mmio_write(struct vcpu *v, gpa_t a, unsigned nbytes, uint64_t val)
 		ioapic_mmio_write(vcpu_vm(v), off, nbytes, val);
 		return true;
 	}
+	vcpu_vm(v)->unknown_mmio++;
 	return false;
 }
 

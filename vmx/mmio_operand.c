@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The memory side of a MOVS whose other side is a device: through the guest's
+ * segment and page tables, with the page fault that the access may cause.
+ */
+#include "kernel/errno.h"
+#include "vmx/mmio.h"
+#include "vmx/vcpu_priv.h"
+
+static gva_t linear_of(enum insn_seg seg, uint64_t offset)
+{
+	static const enum vmcs_field bases[] = {
+		[SEG_ES] = VMCS_GUEST_ES_BASE, [SEG_CS] = VMCS_GUEST_CS_BASE,
+		[SEG_SS] = VMCS_GUEST_SS_BASE, [SEG_DS] = VMCS_GUEST_DS_BASE,
+		[SEG_FS] = VMCS_GUEST_FS_BASE, [SEG_GS] = VMCS_GUEST_GS_BASE,
+	};
+	bool is_64bit = (vmcs_read(VMCS_GUEST_EFER) & EFER_LMA) &&
+			(vmcs_read32(VMCS_GUEST_CS_AR) & AR_LONG);
+
+	/* SDM, "Segmentation in IA-32e Mode": only FS and GS have a base. */
+	if (is_64bit && seg < SEG_FS)
+		return (gva_t){ offset };
+	offset += vmcs_read(bases[seg]);
+	return (gva_t){ is_64bit ? offset : offset & 0xffffffffu };
+}
+
+/* No page fault has this error code: the walk did not fail. */
+#define NO_FAULT 0xffffffffu
+
+/* The result of an access; a fault goes to the guest. */
+static int finish(struct vcpu *v, int err, gva_t fault, uint32_t code)
+{
+	if (!err)
+		return 0;
+	if (err != -EFAULT || code == NO_FAULT)
+		return -EOPNOTSUPP;
+	irq_disable();
+	v->lazy.cr2 = fault.raw;
+	write_cr2(fault.raw);
+	irq_enable();
+	inject_exception_code(v, 14, code);
+	return -EAGAIN;
+}
+
+int vcpu_read_operand(struct vcpu *v, enum insn_seg seg, uint64_t offset,
+		      void *dst, unsigned nbytes)
+{
+	gva_t at = linear_of(seg, offset), fault = at;
+	uint32_t code = NO_FAULT;
+
+	return finish(v, guest_read_linear(v, at, dst, nbytes, &fault, &code),
+		      fault, code);
+}
+
+int vcpu_write_operand(struct vcpu *v, enum insn_seg seg, uint64_t offset,
+		       const void *src, unsigned nbytes)
+{
+	gva_t at = linear_of(seg, offset), fault = at;
+	uint32_t code = NO_FAULT;
+
+	return finish(v, guest_write_linear(v, at, src, nbytes, &fault, &code),
+		      fault, code);
+}
