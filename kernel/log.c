@@ -28,6 +28,8 @@ static struct spinlock log_lock = SPINLOCK_INIT(LOCK_LOG, "log");
 static struct log_line log_ring[LOG_LINES];	/* [log_lock] */
 static uint64_t log_next;			/* [log_lock] */
 static enum log_level console_level = LOG_INFO; /* [atomic] */
+static void (*console_sink)(const char *line,
+			    size_t n) = hostcon_write; /* [log_lock] */
 
 /* Formats for people: "[   12.345678] warn mm: ..." without newline. */
 static int print_line(const struct log_line *l, char *dst, size_t nbytes)
@@ -61,8 +63,16 @@ void log_emit(enum log_level level, const char *room, const char *fmt, ...)
 		n = print_line(l, print, LOG_PRINT_MAX);
 		n = min(n, (int)LOG_PRINT_MAX - 1);
 		print[n] = '\n';
-		hostcon_write(print, (size_t)n + 1);
+		console_sink(print, (size_t)n + 1);
 	}
+	spin_unlock_irqrestore(&log_lock, flags);
+}
+
+void log_set_sink(void (*fn)(const char *line, size_t n))
+{
+	uint64_t flags = spin_lock_irqsave(&log_lock);
+
+	console_sink = fn;
 	spin_unlock_irqrestore(&log_lock, flags);
 }
 

@@ -22,6 +22,12 @@ void log_emit(enum log_level level, const char *room, const char *fmt, ...)
 #define log_debug(room, ...) log_emit(LOG_DEBUG, room, __VA_ARGS__)
 
 /*
+ * From now on lines for the console go to fn (with their newline) instead of
+ * straight to hostcon_write(). fn runs under LOCK_LOG with interrupts off.
+ */
+void log_set_sink(void (*fn)(const char *line, size_t n));
+
+/*
  * For what a guest can provoke: at most `burst` events pass in each second
  * for this state; the next one that passes says how many were suppressed.
  */
