@@ -30,7 +30,8 @@ struct elf_segment {
 _Static_assert(sizeof(struct elf_segment) == 56, "ELF-64 program header");
 
 /* boot/image.asm */
-extern const uint8_t embedded_elf[], embedded_elf_end[];
+extern const uint8_t embedded_elf[];
+extern const uint64_t embedded_elf_nbytes;
 
 static bool header_is_good(const struct elf_header *h, uint64_t nbytes)
 {
@@ -72,7 +73,7 @@ static int image_range(const struct elf_header *h, uint64_t nbytes,
 int elf_load_kernel(struct boot_info *bi, uint64_t *entry, uint64_t *vma)
 {
 	const struct elf_header *h = (const void *)embedded_elf;
-	uint64_t nbytes = (uint64_t)(embedded_elf_end - embedded_elf);
+	uint64_t nbytes = embedded_elf_nbytes;
 	const struct elf_segment *s;
 	uint64_t start, end;
 	unsigned i;

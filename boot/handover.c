@@ -74,10 +74,9 @@ bool efi_type_is_ram(UINT32 type)
 	       BOOT_MEM_ACPI;
 }
 
-/* The firmware's map, with its types translated, into bi->mem_map. */
-static void translate_map(struct boot_info *bi, const struct efi_map *m)
+/* The firmware's map with its types translated; returns its length. */
+static uint32_t translate_map(const struct efi_map *m, struct boot_mem *out)
 {
-	struct boot_mem *out = loader_ptr(bi->mem_map);
 	const EFI_MEMORY_DESCRIPTOR *d;
 	UINTN i;
 
@@ -88,7 +87,7 @@ static void translate_map(struct boot_info *bi, const struct efi_map *m)
 			.type = boot_type(d),
 			.efi_attributes = d->Attribute,
 		};
-	bi->nr_mem = (uint32_t)i;
+	return (uint32_t)i;
 }
 
 /* After this only GetMemoryMap() may be called: the map's key would change. */
@@ -133,12 +132,19 @@ static bool has_five_levels(void)
 	return cr4 & CR4_LA57;
 }
 
+static int map_alloc(uint64_t nr, uint64_t *hpa)
+{
+	uint64_t nbytes = round_up(nr * sizeof(struct boot_mem), PAGE_SIZE);
+
+	return loader_alloc(nbytes >> PAGE_SHIFT, BOOT_MEM_LOADER, hpa);
+}
+
 int handover_enter(struct boot_info *bi, uint64_t entry)
 {
 	struct efi_map m = { 0 };
 	const struct boot_mem *own;
-	uint64_t stack;
-	uint32_t nr_own, max;
+	uint64_t stack, in;
+	uint32_t nr_own, nr_in, max;
 
 	if (has_five_levels()) {
 		con_printf("This firmware uses 5-level paging, which is not "
@@ -148,25 +154,23 @@ int handover_enter(struct boot_info *bi, uint64_t entry)
 	own = loader_owned(&nr_own);
 	if (efi_map_alloc(&m))
 		goto no_memory;
-	/* Each overlaid range can split an entry in two. */
-	max = (uint32_t)(m.capacity / m.desc_nbytes) + 2 * nr_own;
-	if (loader_alloc(round_up(max * sizeof(struct boot_mem), PAGE_SIZE) >>
-				 PAGE_SHIFT,
-			 BOOT_MEM_LOADER, &bi->mem_map) ||
+	max = (uint32_t)(m.capacity / m.desc_nbytes);
+	if (map_alloc(max, &in) ||
+	    map_alloc(3 * max + 2 * nr_own, &bi->mem_map) ||
 	    loader_alloc(STACK_NPAGES, BOOT_MEM_LOADER, &stack))
 		goto no_memory;
 	if (exit_boot_services(&m)) {
 		con_printf("The firmware refuses to leave boot services.\n");
 		return -EIO;
 	}
-	translate_map(bi, &m);
+	nr_in = translate_map(&m, loader_ptr(in));
 	bi->efi_runtime_map = m.base;
 	bi->efi_map_nbytes = m.nbytes;
 	bi->efi_map_desc_nbytes = m.desc_nbytes;
 	bi->efi_map_version = m.version;
-	/* Can't fail: `max` has room for every split. */
-	if (memmap_build(loader_ptr(bi->mem_map), &bi->nr_mem, max, own,
-			 nr_own))
+	if (memmap_build(loader_ptr(in), nr_in, own, nr_own,
+			 loader_ptr(bi->mem_map), 3 * max + 2 * nr_own,
+			 &bi->nr_mem)) /* memmap.h: this is enough room */
 		__builtin_trap();
 	jump(bi->page_tables,
 	     DIRECT_MAP_BASE + stack + STACK_NPAGES * PAGE_SIZE,

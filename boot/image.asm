@@ -2,10 +2,14 @@
 ; The hypervisor, whole, inside the loader.
 
 section .data
-global embedded_elf, embedded_elf_end
+global embedded_elf, embedded_elf_nbytes
 align 16
 embedded_elf:
 	incbin KERNEL_ELF
-embedded_elf_end:
+.end:
+
+align 8
+embedded_elf_nbytes:
+	dq embedded_elf.end - embedded_elf
 
 section .note.GNU-stack noalloc noexec nowrite progbits

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The memory map: sorting, making disjoint, overlaying. Pure code, tested on
- * the host. The result is sorted by base, no two entries overlap, and none
- * could be joined with its neighbour.
+ * The memory map. Pure code, tested on the host. Entries are laid one over
+ * the other into a map that is sorted by base and disjoint at every step.
  */
 #include "boot/memmap.h"
 
@@ -16,54 +15,6 @@ static uint64_t end_of(const struct boot_mem *m)
 	return m->base + m->npages * PAGE_NBYTES;
 }
 
-static void sort_by_base(struct boot_mem *map, uint32_t nr)
-{
-	uint32_t i, j;
-
-	for (i = 1; i < nr; i++) {
-		struct boot_mem m = map[i];
-
-		for (j = i; j > 0 && map[j - 1].base > m.base; j--)
-			map[j] = map[j - 1];
-		map[j] = m;
-	}
-}
-
-/*
- * Firmware with overlapping entries exists. The entry of the higher (less
- * usable) type keeps the overlap; what sticks out behind is cut off, which
- * can lose usable memory but never claims too much.
- */
-static uint32_t drop_overlaps(struct boot_mem *map, uint32_t nr)
-{
-	uint32_t i, out = 0;
-
-	for (i = 0; i < nr; i++) {
-		struct boot_mem m = map[i];
-		struct boot_mem *prev = out ? &map[out - 1] : NULL;
-
-		if (!m.npages)
-			continue;
-		if (prev && end_of(prev) > m.base) {
-			if (prev->type >= m.type) {
-				uint64_t end = end_of(&m);
-
-				if (end <= end_of(prev))
-					continue;
-				m.base = end_of(prev);
-				m.npages = (end - m.base) / PAGE_NBYTES;
-			} else {
-				prev->npages =
-					(m.base - prev->base) / PAGE_NBYTES;
-				if (!prev->npages)
-					out--;
-			}
-		}
-		map[out++] = m;
-	}
-	return out;
-}
-
 static int insert(struct boot_mem *map, uint32_t *nr, uint32_t max, uint32_t at,
 		  const struct boot_mem *m)
 {
@@ -75,7 +26,10 @@ static int insert(struct boot_mem *map, uint32_t *nr, uint32_t max, uint32_t at,
 	return 0;
 }
 
-/* Cuts [m->base, end of m) out of the map, then puts m in. */
+/*
+ * Cuts [m->base, end of m) out of the map, then puts m in. Without attributes
+ * of its own it takes those of what it covers.
+ */
 static int overlay(struct boot_mem *map, uint32_t *nr, uint32_t max,
 		   const struct boot_mem *m)
 {
@@ -96,7 +50,8 @@ static int overlay(struct boot_mem *map, uint32_t *nr, uint32_t max,
 	}
 	/* From here on entries start at or above m->base. */
 	while (i < *nr && map[i].base < end_of(m)) {
-		add.efi_attributes = map[i].efi_attributes;
+		if (!m->efi_attributes)
+			add.efi_attributes = map[i].efi_attributes;
 		if (end_of(&map[i]) > end_of(m)) {
 			map[i].npages =
 				(end_of(&map[i]) - end_of(m)) / PAGE_NBYTES;
@@ -126,17 +81,26 @@ static uint32_t join_neighbours(struct boot_mem *map, uint32_t nr)
 	return out;
 }
 
-int memmap_build(struct boot_mem *map, uint32_t *nr, uint32_t max,
-		 const struct boot_mem *own, uint32_t nr_own)
+int memmap_build(const struct boot_mem *in, uint32_t nr_in,
+		 const struct boot_mem *own, uint32_t nr_own,
+		 struct boot_mem *out, uint32_t max, uint32_t *nr)
 {
-	uint32_t i;
+	uint32_t type, i;
 	int err;
 
-	sort_by_base(map, *nr);
-	*nr = drop_overlaps(map, *nr);
-	*nr = join_neighbours(map, *nr);
+	*nr = 0;
+	/* Types are numbered from more to less usable: the last one wins. */
+	for (type = 0; type <= BOOT_MEM_RESERVED; type++)
+		for (i = 0; i < nr_in; i++) {
+			if (in[i].type != type || !in[i].npages)
+				continue;
+			err = overlay(out, nr, max, &in[i]);
+			if (err)
+				return err;
+		}
+	*nr = join_neighbours(out, *nr);
 	for (i = 0; i < nr_own; i++) {
-		err = overlay(map, nr, max, &own[i]);
+		err = overlay(out, nr, max, &own[i]);
 		if (err)
 			return err;
 	}

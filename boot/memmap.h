@@ -7,12 +7,13 @@
 #include "kernel/compiler.h"
 
 /*
- * Lays `own` (sorted, disjoint) over `map` and leaves a sorted, disjoint map
- * in which equal neighbours are one. Where entries of `map` overlap, the
- * less usable type wins. Parts of `own` outside `map` are added. *nr: entries
- * of map, which has room for `max`. 0, -ENOSPC.
+ * Lays `own` over `in` (any order) and stores a sorted, disjoint map in `out`,
+ * which has room for `max` entries. Where entries of `in` overlap (firmware
+ * that does so exists) the less usable type wins. Parts of `own` outside `in`
+ * are added. 0, -ENOSPC; nr_in + 2 * (nr_in + nr_own) entries always suffice.
  */
-MUST_CHECK int memmap_build(struct boot_mem *map, uint32_t *nr, uint32_t max,
-			    const struct boot_mem *own, uint32_t nr_own);
+MUST_CHECK int memmap_build(const struct boot_mem *in, uint32_t nr_in,
+			    const struct boot_mem *own, uint32_t nr_own,
+			    struct boot_mem *out, uint32_t max, uint32_t *nr);
 
 #endif
