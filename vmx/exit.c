@@ -15,6 +15,9 @@
 #include "vmx/vcpu_priv.h"
 #include "vmx/vmx.h"
 
+/* No exit reason: the fast path has dealt with this exit. */
+#define REASON_HANDLED 0xffffu
+
 static ALWAYS_INLINE void skip_insn(uint64_t nbytes)
 {
 	uint32_t blocked = vmcs_read32(VMCS_GUEST_INTERRUPTIBILITY);
@@ -55,7 +58,7 @@ bool vmx_exit_fast(struct vcpu *v)
 	if (likely(!READ_ONCE(v->requests)))
 		return true;
 	/* Tells the slow path that this exit has been dealt with. */
-	v->exit_reason = VMX_NR_REASONS;
+	v->exit_reason = REASON_HANDLED;
 	return false;
 }
 
@@ -191,7 +194,7 @@ enum exit_action exit_dispatch(struct vcpu *v)
 	uint32_t reason = v->exit_reason;
 	enum exit_action act;
 
-	if (reason == VMX_NR_REASONS) {
+	if (reason == REASON_HANDLED) {
 		irq_enable();
 		return EXIT_RESUME;
 	}

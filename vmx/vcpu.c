@@ -67,7 +67,8 @@ void vcpu_request(struct vcpu *v, uint32_t bits)
 		/* On its own CPU this interrupt already made it leave. */
 		if (cpu != cpu_id())
 			smp_kick(cpu);
-	} else {
+	} else if (bits != VCPU_REQ_FLUSH) {
+		/* (A flush can wait until the vCPU enters again anyway.) */
 		uint64_t flags = spin_lock_irqsave(&v->kick_lock);
 
 		if (v->thread)
@@ -190,7 +191,7 @@ static void handle_transient(struct vcpu *v)
 
 /*
  * One stay in guest mode. 0: an exit wants the slow path; -EAGAIN: a request
- * came first. Interrupts off at call and return.
+ * came first. Interrupts off at call and return, VMCS loaded.
  */
 static int guest_stay(struct vcpu *v)
 {
@@ -203,30 +204,34 @@ static int guest_stay(struct vcpu *v)
 		WRITE_ONCE(v->mode, VCPU_OUTSIDE);
 		return -EAGAIN;
 	}
+	/* Not before this point: what is put into the VMCS must be entered. */
+	inject_prepare_entry(v);
 	err = vmx_enter(v);
 	__atomic_store_n(&v->mode, VCPU_OUTSIDE, __ATOMIC_SEQ_CST);
-	if (err) {
-		vcpu_crash(v, "VM entry failed, VM-instruction error %u",
-			   vmcs_read32(VMCS_INSN_ERROR));
-		return -EAGAIN;
-	}
-	v->launched = 1;
-	return 0;
+	if (!err)
+		v->launched = 1;
+	return err;
 }
 
 static void run_once(struct vcpu *v)
 {
-	enum exit_action act;
+	int err;
 
 	vcpu_load(v); /* interrupts are off from here on */
 	handle_transient(v);
-	inject_prepare_entry(v);
-	if (guest_stay(v)) {
+	err = guest_stay(v);
+	if (err == -EAGAIN) {
 		irq_enable();
 		return;
 	}
-	act = exit_dispatch(v); /* returns with interrupts on */
-	if (act == EXIT_STOP_VM)
+	if (err) {
+		irq_enable();
+		vcpu_crash(v, "VM entry failed, VM-instruction error %u",
+			   vmcs_read32(VMCS_INSN_ERROR));
+		return;
+	}
+	/* Returns with interrupts on. */
+	if (exit_dispatch(v) == EXIT_STOP_VM)
 		vcpu_request_self(v, VCPU_REQ_END);
 }
 
