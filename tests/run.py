@@ -14,12 +14,16 @@ import os
 import re
 import subprocess
 import sys
-import xml.etree.ElementTree
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 TOP = Path(__file__).resolve().parent.parent
 UNIT = TOP / "build" / "unit"
 UNIT_TIMEOUT_S = 300
+PYTEST = ["/usr/bin/python3", "-m", "pytest", "-p", "no:cacheprovider"]
+NOTHING_COLLECTED = 5   # pytest's exit code
+EMULATORS = 2           # each takes a CPU and up to 2 GiB
 
 
 class Tally:
@@ -71,27 +75,41 @@ def run_step(name, argv, tally):
     return ok
 
 
-def run_emu(only, tally):
-    """Emulator scenarios by pytest; False if none is named so."""
-    report = TOP / "build" / "emu.xml"
-    report.unlink(missing_ok=True)
-    argv = ["/usr/bin/python3", "-m", "pytest", "-q", "-rf", "--tb=short",
-            "-p", "no:cacheprovider", "--junitxml=%s" % report, "tests/emu"]
+def collect_emu(only):
+    """Names of the scenarios, as pytest knows them."""
+    argv = [*PYTEST, "--collect-only", "-q", "tests/emu"]
     if only:
         argv += ["-k", only]
-    code = run(argv)
-    if code == 5:       # pytest: no test collected
-        return False
-    if not report.exists():
+    p = subprocess.run(argv, cwd=TOP, text=True, stdout=subprocess.PIPE,
+                       stderr=subprocess.STDOUT)
+    if p.returncode not in (0, NOTHING_COLLECTED):
+        print(p.stdout)
+        return None
+    return [l for l in p.stdout.splitlines() if "::" in l]
+
+
+def run_scenario(name):
+    start = time.monotonic()
+    p = subprocess.run([*PYTEST, "-q", "--tb=short", name], cwd=TOP, text=True,
+                       stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                       errors="replace")
+    return name, p.returncode == 0, time.monotonic() - start, p.stdout
+
+
+def run_emu(only, tally):
+    """Emulator scenarios, several at once; False if none is named so."""
+    names = collect_emu(only)
+    if names is None:
         tally.add(0, 1)
         return True
-    bad = total = 0
-    for suite in xml.etree.ElementTree.parse(report).getroot():
-        skipped = int(suite.get("skipped", 0))
-        bad += int(suite.get("failures")) + int(suite.get("errors"))
-        total += int(suite.get("tests")) - skipped
-    tally.add(total - bad, max(bad, int(code != 0 and bad == 0)))
-    return True
+    with ThreadPoolExecutor(min(EMULATORS, os.cpu_count() or 1)) as pool:
+        for name, ok, seconds, out in pool.map(run_scenario, names):
+            print("== %-4s %s (%d s)" % ("ok" if ok else "FAIL", name,
+                                         seconds), flush=True)
+            if not ok:
+                print(out, flush=True)
+            tally.add(int(ok), int(not ok))
+    return bool(names)
 
 
 def run_only(name, tally):
