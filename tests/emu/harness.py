@@ -16,6 +16,7 @@ import select
 import sys
 import tempfile
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 from screen import Screen
@@ -215,8 +216,49 @@ class Machine:
     def audit(self):
         """Asserts that the auditor finds no error; returns its JSON."""
         report = self.cmd_json("audit", timeout=120)
-        assert report["errors"] == 0, report
+        assert report["clean"], report
         return report
+
+    def vm(self, name):
+        """`vm info NAME` as a dictionary."""
+        return self.cmd_json("vm info " + name)
+
+    def wait_vm(self, name, state, timeout=60):
+        """Waits until the VM is in the state, and returns its info."""
+        deadline = time.monotonic() + timeout
+        while True:
+            info = self.vm(name)
+            if info["state"] == state:
+                return info
+            if time.monotonic() > deadline:
+                self._fail("%s is %s, not %s, after %d s" % (
+                    name, info["state"], state, timeout))
+            self.drain(1)
+
+    @contextmanager
+    def console(self, name):
+        """A guest's console: expect(), send() and sh() talk to the guest."""
+        self._until("prompt", self._at_prompt, CMD_TIMEOUT_S)
+        self.mark()
+        self.send("console %s\r" % name)
+        self.expect("^" + PROMPT + "console " + name)
+        yield self
+        self.send(ESCAPE)
+        self._until("prompt", self._at_prompt, CMD_TIMEOUT_S)
+        self.mark()
+
+    def sh(self, command, timeout=120, check=True):
+        """Runs a shell command in the guest whose console is open; returns
+        its output. check: it must exit with 0."""
+        self.mark()
+        self.send(command + "; echo exit=$?\r")
+        self.expect(r"echo exit=\$\?$", timeout)
+        start = self.pos = self.screen.text.index("\n", self.pos - 1) + 1
+        m = self.expect(r"^exit=(\d+)$", timeout)
+        out = self.screen.text[start:m.start()]
+        assert not check or m[1] == "0", "%s: exit %s\n%s" % (command, m[1],
+                                                              out)
+        return out
 
     def poweroff(self, timeout=60):
         """Switches the machine off and checks that it does."""
