@@ -8,6 +8,7 @@ or a figure could not be had. How each figure is measured: docs/bench.md.
 
 import argparse
 import json
+import signal
 import sys
 import traceback
 from pathlib import Path
@@ -174,6 +175,8 @@ def main():
     parser.add_argument("--verbose", action="store_true",
                         help="show the serial lines")
     args = parser.parse_args()
+    # So that the emulator is ended, too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     metrics = [m for m in METRICS if not args.only or m.name in args.only]
     echo = (lambda text: print(text, end="", file=sys.stderr, flush=True)) \
         if args.verbose else None
