@@ -103,6 +103,9 @@ static void measure_batches(const char *name, uint64_t call)
 
 void guest_main(void)
 {
+	CHECK_EQ(
+		hypercall(AEROSTAT_HC_MEM_SETUP, AEROSTAT_ABI_VERSION, 0, 0, 0),
+		0);
 	CHECK(rt_free_start() <= TOUCH_BASE);
 	CHECK(rt_ram_end() >= TOUCH_BASE + TOUCH_PAGES * PAGE_NBYTES);
 	if (rt_option("balloon", 0)) {

@@ -139,4 +139,3 @@ def fat_disk(path, files):
         temp.write_bytes(blob)
         run("mcopy", "-i", path, temp, "::" + name)
         temp.unlink()
-    return cylinders

@@ -50,8 +50,8 @@ def fingerprint(plan):
     """Changes with whatever could change the figures of a plan."""
     digest = hashlib.sha256()
     versions = images.run("dpkg-query", "-W", *PACKAGES)
-    for text in (plan, versions, images.kernel_path().name, machine.CONFIG,
-                 str((machine.IPS, machine.RAM_MIB)), PLANS[plan]):
+    for text in (plan, versions, images.kernel_path().name,
+                 machine.DESCRIPTION, PLANS[plan]):
         digest.update(text.encode())
     sources = [Path(__file__), HERE / "images.py", HERE / "ticks.h"]
     sources += sorted((HERE / "kvm").iterdir())
@@ -107,15 +107,14 @@ def measure(plan, build, echo):
     archive = images.initramfs(host_files(plan, build, kernel),
                                compress=False)
     disk = build / f"kvm-{plan}.img"
-    cylinders = images.fat_disk(disk, {
+    images.fat_disk(disk, {
         "vmlinuz.efi": kernel,
         "initrd": archive,
         "startup.nsh": "@echo -off\r\nfs0:\r\nvmlinuz.efi "
                        f"initrd=\\initrd {COMMAND_LINE}\r\n".encode(),
     })
     try:
-        text = machine.boot_until(disk, cylinders, "bench end 1",
-                                  TIMEOUT[plan], echo)
+        text = machine.boot_until(disk, "bench end 1", TIMEOUT[plan], echo)
     finally:
         disk.unlink()
     values = parse(text)
