@@ -1,15 +1,250 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What the operations cost on Aerostat in the same emulated machine."""
+"""What the operations cost on Aerostat in the same emulated machine.
 
-# Each scenario boots the machine once: (names that it answers, function of
-# the build folder that returns {name: {"ours", "exits", "zeroing"}}).
-SCENARIOS = []
+Each scenario boots the machine once, starts VMs from the console and reads
+what guests print (`bench NAME VALUE`) and what commands say in JSON.
+"""
+
+import re
+import sys
+import time
+from pathlib import Path
+
+import images
+import machine
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "emu"))
+from harness import BUILD, ESCAPE, Machine, Timeout, micro  # noqa: E402
+
+TOUCH_PAGES = 4096              # as in guest-stubs/micro/guest_bench.c
+BATCH = 512
+MIB = 1 << 20
+BALLOON_MIB, GUEST_MIB = 64, 256
+CLEAR_PAGE_TICKS = 512          # REP STOSQ: one for each quadword
+POOL_BYTES = 512 * MIB          # clean memory that is enough for a scenario
+POOL_TIMEOUT_S = 120
+GUEST_TIMEOUT_S = 300
+
+# Host frames that the hypervisor keeps for itself. Frame records grow with
+# RAM and have a bar of their own; files are the guests' kernels.
+OWN_TYPES = ["image", "heap", "page_tables", "stacks", "stage2", "vmx",
+             "objects", "zero", "shared"]
+
+COMMAND_LINE = "console=ttyS0 quiet mitigations=off"
 
 
-def measure(names, build, echo=None):
-    """{name: {"ours": value, "exits": n, "zeroing": ticks}}."""
+def vm_section(name, **keys):
+    lines = [f"[vm {name}]", "autostart = no"]
+    lines += [f"{key.replace('_', '.', 1)} = {value}" if key.startswith("mem_")
+              else f"{key} = {value}" for key, value in keys.items()]
+    return "\n".join(lines) + "\n"
+
+
+def micro_vm(name, commit, cmdline=""):
+    return vm_section(name, kernel="bench.elf", cmdline=cmdline, mem_min="16M",
+                      mem_boot="64M", mem_commit=commit, debug_exit="0xf4")
+
+
+def linux_vm(name, initrd, mib, cmdline=COMMAND_LINE):
+    return vm_section(name, kernel="vmlinuz", initrd=initrd, cmdline=cmdline,
+                      mem_min="64M", mem_boot=f"{mib}M")
+
+
+def new_machine(name, host, vms, files):
+    return Machine("[host]\n" + host + "".join(vms), files, cpus=machine.CPUS,
+                   mem_mib=machine.RAM_MIB, ips=machine.IPS,
+                   name="bench-" + name)
+
+
+# ---- talking to a machine ----
+
+def wait_clean_pool(m):
+    """Until idle time has zeroed enough memory."""
+    deadline = time.monotonic() + POOL_TIMEOUT_S
+    while m.cmd_json("mem")["host"]["free_clean"] < POOL_BYTES:
+        if time.monotonic() > deadline:
+            raise RuntimeError("the clean pool does not fill")
+        m.drain(0.5)
+
+
+def guest_lines(m, vm, last):
+    """{name: value} that the guest prints up to a match of `last`."""
+    m.send(f"console {vm}\r")
+    text_from = len(m.screen.text)
+    m.expect(last, GUEST_TIMEOUT_S)
+    text = m.screen.text[text_from:] + m.screen.line
+    m.send(ESCAPE)
+    return {name: float(value) for name, value in
+            re.findall(r"bench (\w+) ([\d.]+)", text)}
+
+
+def run_micro(m, vm):
+    """Runs a micro guest to its end; (its figures, its VM's statistics)."""
+    m.cmd(f"vm start {vm}")
+    values = guest_lines(m, vm, r"^(not )?ok bench")
+    stats = m.cmd_json(f"stats {vm}")
+    return values, stats
+
+
+def exits_of(stats, reason=None):
+    return sum(e["count"] for e in stats["exits"]
+               if reason in (None, e["name"]))
+
+
+def touch_exits(stats):
+    """Exits of a first touch of TOUCH_PAGES, by pages that each committed."""
+    memory = stats["memory"]
+    if not memory["pages_committed"]:
+        return None
+    return round(TOUCH_PAGES * memory["faults_committed"]
+                 / memory["pages_committed"])
+
+
+def entry(value, exits=None, zeroing=None):
+    return {"ours": value, "exits": exits, "zeroing": zeroing}
+
+
+# ---- scenarios ----
+
+def operations_cold(_build):
+    """No clean pool: each commit zeroes its page."""
+    vms = [micro_vm("single", "single")]
+    with new_machine("cold", "clean_pool = no\n", vms,
+                     {"bench.elf": micro("bench")}) as m:
+        m.boot()
+        values, stats = run_micro(m, "single")
+    return {"first_touch_4k": entry(values["first_touch"], touch_exits(stats),
+                                    CLEAR_PAGE_TICKS)}
+
+
+def operations_clean(_build):
+    """The clean pool is full: nothing is zeroed while anyone waits."""
+    vms = [micro_vm("single", "single"), micro_vm("huge", "huge"),
+           micro_vm("balloon", "huge", "balloon=1")]
+    with new_machine("clean", "", vms, {"bench.elf": micro("bench")}) as m:
+        m.boot()
+        wait_clean_pool(m)
+        single, single_stats = run_micro(m, "single")
+        wait_clean_pool(m)
+        huge, huge_stats = run_micro(m, "huge")
+        wait_clean_pool(m)
+        balloon, _ = run_micro(m, "balloon")
+    return {
+        "hypercall": entry(single["hypercall"], 1),
+        "cpuid_exit": entry(single["cpuid"], 1),
+        "first_touch_clean": entry(single["first_touch"],
+                                   touch_exits(single_stats), 0),
+        "first_touch_policy": entry(huge["first_touch"],
+                                    touch_exits(huge_stats), 0),
+        "reclaim_4k": entry(single["reclaim"], 1),
+        "reclaim_2m": entry(huge["reclaim"], 1),
+        "balloon_inflate_host": entry(balloon["inflate"], 1),
+        "balloon_deflate_host": entry(balloon["deflate"], 1),
+    }
+
+
+def linux_files(build):
+    kernel = images.kernel_path()
+    module = BUILD / "guest" / "aerostat.ko"
+    return {
+        "vmlinuz": kernel,
+        "initrd": images.guest_initramfs(build),
+        "initrd-balloon": images.guest_initramfs(build, [module]),
+    }
+
+
+def linux_boot(build):
+    vms = [linux_vm("linux", "initrd", GUEST_MIB)]
+    with new_machine("boot", "", vms, linux_files(build)) as m:
+        m.boot()
+        wait_clean_pool(m)
+        zeroed = m.cmd_json("mem host")["zeroed_fault"]
+        m.cmd("vm start linux")
+        values = guest_lines(m, "linux", r"^bench ready")
+        stats = m.cmd_json("stats linux")
+        zeroed = m.cmd_json("mem host")["zeroed_fault"] - zeroed
+    print_exits(stats)
+    return {"boot_linux": entry(values["boot_guest"], exits_of(stats),
+                                zeroed * CLEAR_PAGE_TICKS)}
+
+
+def print_exits(stats):
+    """Which exits a boot takes, most frequent first."""
+    for e in sorted(stats["exits"], key=lambda e: -e["count"]):
+        print(f"bench: boot_linux: {e['count']:8} {e['name']}",
+              file=sys.stderr)
+
+
+def resize(m, vm, mib):
+    """Sets a target; (ticks to reach it, exits meanwhile)."""
+    before = exits_of(m.cmd_json(f"stats {vm}"))
+    m.cmd(f"mem {vm} {mib}M")
+    deadline = time.monotonic() + GUEST_TIMEOUT_S
+    while True:
+        stats = m.cmd_json(f"stats {vm}")
+        ticks = stats["memory"]["resize_ticks"]
+        if ticks:
+            return ticks, exits_of(stats) - before
+        if time.monotonic() > deadline:
+            raise RuntimeError(f"{vm} never reaches {mib} MiB")
+        m.drain(1)
+
+
+def linux_balloon(build):
+    vms = [linux_vm("linux", "initrd-balloon", GUEST_MIB,
+                    COMMAND_LINE + " fill")]
+    pages = BALLOON_MIB * 256
+    with new_machine("balloon", "", vms, linux_files(build)) as m:
+        m.boot()
+        m.cmd("vm start linux")
+        guest_lines(m, "linux", r"^bench ready")
+        inflate, inflate_exits = resize(m, "linux", GUEST_MIB - BALLOON_MIB)
+        deflate, deflate_exits = resize(m, "linux", GUEST_MIB)
+        m.audit()
+    return {"balloon_inflate_e2e": entry(inflate / pages, inflate_exits),
+            "balloon_deflate_e2e": entry(deflate / pages, deflate_exits)}
+
+
+def own_mib(m):
+    types = m.cmd_json("mem")["host"]["types"]
+    return sum(types[name] for name in OWN_TYPES) / MIB
+
+
+def memory(build):
+    vms = [linux_vm("linux", "initrd", 512)]
+    with new_machine("memory", "", vms, linux_files(build)) as m:
+        m.boot()
+        host = own_mib(m)
+        m.cmd("vm start linux")
+        guest_lines(m, "linux", r"^bench ready")
+        m.drain(2)
+        with_guest = own_mib(m)
+    return {"host_fixed": entry(host), "vm_fixed": entry(with_guest - host)}
+
+
+SCENARIOS = [
+    (["first_touch_4k"], operations_cold),
+    (["hypercall", "cpuid_exit", "first_touch_clean", "first_touch_policy",
+      "reclaim_4k", "reclaim_2m", "balloon_inflate_host",
+      "balloon_deflate_host"], operations_clean),
+    (["boot_linux"], linux_boot),
+    (["balloon_inflate_e2e", "balloon_deflate_e2e"], linux_balloon),
+    (["host_fixed", "vm_fixed"], memory),
+]
+
+
+def measure(names, build, say):
+    """{name: {"ours": value, "exits": n, "zeroing": ticks}}; a scenario that
+    fails is reported and leaves its names out."""
     found = {}
+    (build / "bench").mkdir(parents=True, exist_ok=True)
     for answers, scenario in SCENARIOS:
-        if set(answers) & set(names):
-            found.update(scenario(build, echo))
+        if not set(answers) & set(names):
+            continue
+        say(f"bench: Aerostat, {scenario.__name__} ...")
+        try:
+            found.update(scenario(build / "bench"))
+        except (Timeout, RuntimeError, KeyError, OSError) as err:
+            say(f"bench: Aerostat, {scenario.__name__}: "
+                f"{type(err).__name__}: {err}")
     return {name: found[name] for name in names if name in found}
