@@ -7,18 +7,6 @@
 #include "mm/frame.h"
 #include "mm/heap.h"
 
-/* In the order of enum frame_type. */
-static const char *const type_names[FRAME_NR_TYPES] = {
-	[FRAME_ABSENT] = "absent",     [FRAME_FREE] = "free",
-	[FRAME_FIRMWARE] = "firmware", [FRAME_IMAGE] = "image",
-	[FRAME_RECORDS] = "records",   [FRAME_FILE] = "files",
-	[FRAME_HEAP] = "heap",	       [FRAME_HOSTPT] = "page_tables",
-	[FRAME_STACK] = "stacks",      [FRAME_STAGE2] = "stage2",
-	[FRAME_VMX] = "vmx",	       [FRAME_MOBJECT] = "objects",
-	[FRAME_DATA] = "guests",       [FRAME_ZERO] = "zero",
-	[FRAME_SHARED] = "shared",
-};
-
 /* ---- the host ---- */
 
 static void json_host(struct json *j, const struct frame_stats *s)
@@ -30,7 +18,7 @@ static void json_host(struct json *j, const struct frame_stats *s)
 	json_u64(j, "free_dirty", s->nr_free_dirty << PAGE_SHIFT);
 	json_open_object(j, "types");
 	for (unsigned t = FRAME_ABSENT + 1; t < FRAME_NR_TYPES; t++)
-		json_u64(j, type_names[t], s->nr_type[t] << PAGE_SHIFT);
+		json_u64(j, frame_type_name(t), s->nr_type[t] << PAGE_SHIFT);
 	json_close_object(j);
 	json_close_object(j);
 }
@@ -47,7 +35,7 @@ static void host_summary(const struct frame_stats *s)
 		   out_mib(s->reserve, reserve));
 	for (unsigned t = FRAME_ABSENT + 1; t < FRAME_NR_TYPES; t++) {
 		if (s->nr_type[t])
-			out_printf(" %s %s", type_names[t],
+			out_printf(" %s %s", frame_type_name(t),
 				   out_mib(s->nr_type[t], text));
 	}
 	out_str("\n");
@@ -81,7 +69,7 @@ static void host_text(const struct frame_stats *s, const struct heap_stats *h)
 	char text[24], size[16];
 
 	for (unsigned t = FRAME_ABSENT + 1; t < FRAME_NR_TYPES; t++)
-		out_printf("%-12s %12s MiB %12llu frames\n", type_names[t],
+		out_printf("%-12s %12s MiB %12llu frames\n", frame_type_name(t),
 			   out_mib(s->nr_type[t], text),
 			   (unsigned long long)s->nr_type[t]);
 	out_printf("%-12s %12s MiB %12llu frames\n", "total",

@@ -1,0 +1,882 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The console over fake VMs: words, completion, every command in text and as
+ * JSON, guests' consoles, and log lines that arrive at any time.
+ *
+ * Sources: kernel/shell.c kernel/shell_parse.c kernel/shell_out.c
+ * Sources: kernel/complete.c kernel/conrow.c kernel/guestcon.c
+ * Sources: kernel/vm_view.c kernel/cmd_vm.c kernel/cmd_mem.c
+ * Sources: kernel/cmd_stats.c kernel/cmd_host.c kernel/cmd_help.c
+ * Sources: kernel/json.c kernel/lineedit.c kernel/lib.c kernel/config_doc.c
+ * Sources: kernel/config.c
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+/* cmocka.h needs the four above */
+#include <cmocka.h>
+
+#include "fakes.h"
+#include "guest-stubs/abi.h"
+#include "kernel/conrow.h"
+#include "kernel/errno.h"
+#include "kernel/hostcon.h"
+#include "kernel/log.h"
+#include "kernel/machine.h"
+#include "kernel/shell.h"
+#include "kernel/shell_priv.h"
+#include "mm/audit.h"
+#include "mm/frame.h"
+#include "mm/heap.h"
+#include "vmx/devices/devices.h"
+#include "vmx/vm.h"
+
+#define PROMPT "aerostat> "
+#define CTRL_T "\x14"
+
+/* ---- the host console ---- */
+
+static char screen[1 << 18];
+static size_t screen_len;
+static const char *input = "";
+/* Called when the console writes: may log in the middle of things. */
+static void (*on_write)(void);
+
+void hostcon_write(const char *s, size_t n)
+{
+	assert_true(screen_len + n < sizeof(screen));
+	memcpy(screen + screen_len, s, n);
+	screen_len += n;
+	screen[screen_len] = '\0';
+}
+
+void hostcon_write_wait(const char *s, size_t n)
+{
+	assert_int_equal(fake_locks_held(), 0);
+	hostcon_write(s, n);
+	if (on_write)
+		on_write();
+}
+
+size_t hostcon_read(char *dst, size_t n)
+{
+	size_t got = 0;
+
+	while (got < n && *input)
+		dst[got++] = *input++;
+	return got;
+}
+
+void hostcon_set_reader(struct thread *t)
+{
+	(void)t;
+}
+
+static void clear_screen(void)
+{
+	screen_len = 0;
+	screen[0] = '\0';
+}
+
+/* ---- the machine ---- */
+
+const char version_string[] = "Aerostat 0.0.0 (test)";
+struct config host_config;
+static jmp_buf machine_end;
+static const char *ended_by;
+static enum log_level_cfg console_level;
+
+void machine_reboot(void)
+{
+	ended_by = "reboot";
+	longjmp(machine_end, 1);
+}
+
+void machine_poweroff(void)
+{
+	ended_by = "poweroff";
+	longjmp(machine_end, 1);
+}
+
+void log_set_console_level(enum log_level_cfg level)
+{
+	console_level = level;
+}
+
+void log_set_sink(void (*fn)(const char *line, size_t n))
+{
+	assert_ptr_equal(fn, conrow_log);
+}
+
+void log_dump(void (*fn)(void *arg, enum log_level_cfg level, const char *line),
+	      void *arg, uint32_t max)
+{
+	(void)max;
+	fn(arg, CFG_LOG_INFO, "[    1.0] a: first");
+	fn(arg, CFG_LOG_ERR, "[    2.0] error b: \"quoted\"");
+	fn(arg, CFG_LOG_DEBUG, "[    3.0] debug c: third");
+}
+
+bool cpu_get_stats(uint32_t cpu, struct cpu_stats *out)
+{
+	*out = (struct cpu_stats){ .apic_id = cpu,
+				   .busy_ticks = 250000,
+				   .idle_ticks = 750000,
+				   .running = "idle" };
+	return true;
+}
+
+void frame_get_stats(struct frame_stats *out)
+{
+	*out = (struct frame_stats){ .nr_total = 524288,
+				     .nr_free_clean = 100000 };
+	out->nr_type[FRAME_FREE] = 400000;
+	out->nr_type[FRAME_DATA] = 124288;
+}
+
+const char *frame_type_name(enum frame_type type)
+{
+	static char name[16];
+
+	snprintf(name, sizeof(name), "type%d", (int)type);
+	return name;
+}
+
+void heap_get_stats(struct heap_stats *out)
+{
+	*out = (struct heap_stats){ .nr_allocs = 10, .nr_frees = 3 };
+}
+
+static unsigned nr_audit_errors;
+
+void mm_audit(struct audit_report *out,
+	      void (*line)(void *arg, const char *text), void *arg)
+{
+	static struct spinlock lock = SPINLOCK_INIT(LOCK_GUESTMEM, "space");
+
+	spin_lock(&lock);
+	*out = (struct audit_report){ .nr_frames = 7,
+				      .nr_errors = nr_audit_errors };
+	for (unsigned i = 0; i < nr_audit_errors; i++)
+		line(arg, "frame=0x10: owner is gone");
+	spin_unlock(&lock);
+}
+
+/* ---- VMs ---- */
+
+static struct config_vm web_cfg = { .name = "web",
+				    .kernel = "vmlinuz",
+				    .initrd = "initrd.img",
+				    .cmdline = "console=ttyS0 x=\"y\"",
+				    .vcpus = 1,
+				    .weight = 100,
+				    .mem_min = 64 << 20,
+				    .mem_boot = 256 << 20,
+				    .mem_max = 256 << 20 };
+static struct config_vm db_cfg = { .name = "db", .bad = true, .line = 9 };
+static struct vm web, db;
+static bool has_vms;
+static uint64_t last_target;
+
+struct vm *vm_first(void)
+{
+	return has_vms ? &web : NULL;
+}
+
+struct vm *vm_next(struct vm *vm)
+{
+	return vm == &web ? &db : NULL;
+}
+
+struct vm *vm_find(const char *name)
+{
+	for (struct vm *vm = vm_first(); vm; vm = vm_next(vm))
+		if (strcmp(vm->cfg->name, name) == 0)
+			return vm;
+	return NULL;
+}
+
+const char *vm_state_name(enum vm_state s)
+{
+	return s == VM_RUNNING ? "running" : s == VM_PAUSED ? "paused" : "off";
+}
+
+static int set_state(struct vm *vm, enum vm_state from, enum vm_state to,
+		     char *why)
+{
+	if (vm->state != from) {
+		snprintf(why, 128, "it is %s", vm_state_name(vm->state));
+		return -EBUSY;
+	}
+	vm->state = to;
+	return 0;
+}
+
+int vm_start(struct vm *vm, char *why)
+{
+	if (vm->cfg->bad) {
+		strcpy(why, "its configuration has errors");
+		return -EINVAL;
+	}
+	return set_state(vm, VM_OFF, VM_RUNNING, why);
+}
+
+int vm_stop(struct vm *vm, char *why)
+{
+	return set_state(vm, VM_RUNNING, VM_OFF, why);
+}
+
+int vm_kill(struct vm *vm, char *why)
+{
+	return set_state(vm, VM_RUNNING, VM_OFF, why);
+}
+
+int vm_pause(struct vm *vm, char *why)
+{
+	return set_state(vm, VM_RUNNING, VM_PAUSED, why);
+}
+
+int vm_resume(struct vm *vm, char *why)
+{
+	return set_state(vm, VM_PAUSED, VM_RUNNING, why);
+}
+
+int vm_reset(struct vm *vm, char *why)
+{
+	return set_state(vm, VM_RUNNING, VM_RUNNING, why);
+}
+
+int vm_set_mem_target(struct vm *vm, uint64_t nbytes, char *why)
+{
+	if (nbytes < vm->cfg->mem_min) {
+		strcpy(why, "below mem.min = 64 MiB");
+		return -ERANGE;
+	}
+	last_target = nbytes;
+	return 0;
+}
+
+void vm_get_stats(struct vm *vm, struct vm_stats *out)
+{
+	(void)vm;
+	memset(out, 0, sizeof(*out));
+	out->exits[10] = 5;
+	out->exits[18] = 15;
+	out->exits_total = 20;
+}
+
+const char *vmx_reason_name(uint32_t r)
+{
+	return r == 18 ? "vmcall" : "cpuid";
+}
+
+void gspace_get_stats(struct gspace *gs, struct gspace_stats *out)
+{
+	(void)gs;
+	*out = (struct gspace_stats){ .size = 65536,
+				      .target = 65536,
+				      .min = 16384,
+				      .boot = 65536,
+				      .max = 65536,
+				      .waiting = true };
+	out->state[PG_RESIDENT] = 12288 + 128;
+	out->state[PG_HOLLOW] = 65536 - 12288 - 128;
+}
+
+bool memdev_get_guest_stats(struct vm *vm, struct aerostat_guest_stats *out)
+{
+	(void)vm;
+	memset(out, 0, sizeof(*out));
+	out->mem_total = 60000;
+	return true;
+}
+
+/* ---- a guest's UART ---- */
+
+static char guest_out[VUART_RING * 2];
+static uint64_t guest_end, guest_oldest;
+static char guest_in[256];
+static size_t guest_in_len;
+
+static void guest_prints(const char *s)
+{
+	for (; *s; s++)
+		guest_out[guest_end++ % sizeof(guest_out)] = *s;
+}
+
+size_t vuart_input(struct vm *vm, const char *s, size_t n)
+{
+	size_t part = n < 4 ? n : 4; /* a small FIFO */
+
+	(void)vm;
+	memcpy(guest_in + guest_in_len, s, part);
+	guest_in_len += part;
+	guest_in[guest_in_len] = '\0';
+	return part;
+}
+
+size_t vuart_output_read(struct vm *vm, uint64_t *pos, char *dst, size_t n,
+			 uint64_t *lost)
+{
+	size_t done = 0;
+
+	(void)vm;
+	*lost = *pos < guest_oldest ? guest_oldest - *pos : 0;
+	*pos += *lost;
+	while (done < n && *pos < guest_end)
+		dst[done++] = guest_out[(*pos)++ % sizeof(guest_out)];
+	return done;
+}
+
+void vuart_set_listener(struct vm *vm, struct thread *t)
+{
+	(void)vm;
+	(void)t;
+}
+
+/* ---- the console thread, run until it has nothing to do ---- */
+
+static void (*console_fn)(void *arg);
+static jmp_buf console_idle;
+
+int thread_create(const struct thread_params *p, struct thread **out)
+{
+	console_fn = p->fn;
+	*out = NULL;
+	return 0;
+}
+
+/* One step for each time that the console waits. */
+struct step {
+	const char *type;   /* the administrator types this */
+	const char *prints; /* the guest prints this */
+	void (*then)(void); /* and this happens */
+};
+static const struct step *steps;
+
+static void next_step(void)
+{
+	fake_tsc += 100000000;
+	if (!steps || (!steps->type && !steps->prints && !steps->then))
+		longjmp(console_idle, 1);
+	if (steps->type)
+		input = steps->type;
+	if (steps->prints)
+		guest_prints(steps->prints);
+	if (steps->then)
+		steps->then();
+	steps++;
+}
+
+static void run_console(const struct step *script)
+{
+	clear_screen();
+	steps = script;
+	fake_park_hook = next_step;
+	assert_int_equal(shell_start(), 0);
+	if (!setjmp(console_idle))
+		console_fn(NULL);
+	fake_park_hook = NULL;
+}
+
+static int set_up(void **state)
+{
+	(void)state;
+	web = (struct vm){ .id = 1,
+			   .cfg = &web_cfg,
+			   .state = VM_RUNNING,
+			   .gs = (struct gspace *)&web };
+	db = (struct vm){ .id = 2, .cfg = &db_cfg };
+	mutex_init(&web.life, LOCK_VM_LIFE, "life");
+	mutex_init(&db.life, LOCK_VM_LIFE, "life");
+	strcpy(db.reason, "configuration has errors");
+	has_vms = true;
+	on_write = NULL;
+	input = "";
+	guest_in_len = 0;
+	guest_end = 0;
+	guest_oldest = 0;
+	nr_audit_errors = 0;
+	fake_tsc = 90061000000000ull;
+	clear_screen();
+	return 0;
+}
+
+/* What a command prints. */
+static const char *output_of(const char *line)
+{
+	char copy[600];
+
+	clear_screen();
+	snprintf(copy, sizeof(copy), "%s", line);
+	shell_execute(copy);
+	return screen;
+}
+
+/* ---- words ---- */
+
+static const struct {
+	const char *line;
+	int err, argc;
+	bool json;
+	const char *words; /* with | between them */
+} lines[] = {
+	{ "", 0, 0, false, "" },
+	{ "  \t ", 0, 0, false, "" },
+	{ "vm list", 0, 2, false, "vm|list" },
+	{ " vm\t list  ", 0, 2, false, "vm|list" },
+	{ "vm list -j", 0, 2, true, "vm|list" },
+	{ "-j vm list", 0, 2, true, "vm|list" },
+	{ "echo -jx \"-j\" '-j'", 0, 4, false, "echo|-jx|-j|-j" },
+	{ "echo \"a  b\" 'c \"d' e\\ f", 0, 4, false, "echo|a  b|c \"d|e f" },
+	{ "echo a\"b c\"d \"\"", 0, 3, false, "echo|ab cd|" },
+	{ "echo \"a\\\"b\" 'a\\b'", 0, 3, false, "echo|a\"b|a\\b" },
+	{ "echo a\\", 0, 2, false, "echo|a\\" },
+	{ "echo \"open", -EINVAL, 0, false, "" },
+	{ "echo 'open", -EINVAL, 0, false, "" },
+	{ "1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16", 0, 16, false, NULL },
+	{ "1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17", -E2BIG, 0, false, NULL },
+};
+
+static void test_tokenize(void **state)
+{
+	struct shell_args a;
+	char line[128], words[128];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(lines); i++) {
+		strcpy(line, lines[i].line);
+		assert_int_equal(shell_tokenize(line, &a), lines[i].err);
+		if (lines[i].err)
+			continue;
+		assert_int_equal(a.argc, lines[i].argc);
+		assert_int_equal(a.json, lines[i].json);
+		words[0] = '\0';
+		for (int w = 0; w < a.argc; w++) {
+			strcat(words, w ? "|" : "");
+			strcat(words, a.argv[w]);
+		}
+		if (lines[i].words)
+			assert_string_equal(words, lines[i].words);
+	}
+}
+
+/* ---- a JSON checker (RFC 8259), enough to refuse what is not JSON ---- */
+
+static const char *skip_value(const char *s);
+
+static const char *skip_string(const char *s)
+{
+	assert_int_equal(*s++, '"');
+	while (*s != '"') {
+		assert_in_range(*s, 0x20, 0x7e);
+		if (*s++ == '\\')
+			s++;
+	}
+	return s + 1;
+}
+
+static const char *skip_members(const char *s, char close)
+{
+	if (*++s == close)
+		return s + 1;
+	for (;;) {
+		if (close == '}') {
+			s = skip_string(s);
+			assert_int_equal(*s++, ':');
+		}
+		s = skip_value(s);
+		if (*s == close)
+			return s + 1;
+		assert_int_equal(*s++, ',');
+	}
+}
+
+static const char *skip_value(const char *s)
+{
+	if (*s == '{')
+		return skip_members(s, '}');
+	if (*s == '[')
+		return skip_members(s, ']');
+	if (*s == '"')
+		return skip_string(s);
+	if (strncmp(s, "true", 4) == 0)
+		return s + 4;
+	if (strncmp(s, "false", 5) == 0)
+		return s + 5;
+	assert_in_range(*s, '0', '9');
+	return s + strspn(s, "0123456789");
+}
+
+/* Exactly one value on exactly one line. */
+static void check_json(const char *s)
+{
+	assert_string_equal(skip_value(s), "\n");
+}
+
+static const char *const json_commands[] = {
+	"vm list -j",	   "vm info web -j",  "vm info db -j",
+	"vm info nope -j", "vm pause web -j", "vm resume web -j",
+	"vm start db -j",  "vm stop all -j",  "mem -j",
+	"mem host -j",	   "mem web 128M -j", "mem web 1K -j",
+	"mem web lots -j", "stats web -j",    "stats db -j",
+	"cpu -j",	   "log -j",	      "log 1 err -j",
+	"log zzz -j",	   "audit -j",	      "version -j",
+	"uptime -j",	   "help -j",	      "help vm -j",
+	"help config -j",  "help nope -j",    "nope -j",
+	"console web -j",  "sleep 0 -j",      "log console err -j",
+	"vm -j",
+};
+
+static void test_json_is_valid(void **state)
+{
+	(void)state;
+	for (int vms = 1; vms >= 0; vms--) {
+		has_vms = vms;
+		nr_audit_errors = (unsigned)vms * 3;
+		for (size_t i = 0; i < ARRAY_SIZE(json_commands); i++)
+			check_json(output_of(json_commands[i]));
+	}
+}
+
+/* ---- commands ---- */
+
+static const struct {
+	const char *line, *says;
+} answers[] = {
+	{ "", "" },
+	{ "echo a \"b  c\"", "a b  c\n" },
+	{ "memm", "error: unknown command 'memm'; did you mean 'mem'?\n" },
+	{ "frobnicate",
+	  "error: unknown command 'frobnicate'; `help` lists them\n" },
+	{ "echo \"a", "error: a quote is not closed\n" },
+	{ "cpu 1", "error: wrong arguments; usage: cpu\n" },
+	{ "vm", "error: wrong arguments; see `help vm`\n" },
+	{ "vm start", "error: wrong arguments; see `help vm`\n" },
+	{ "vm start wob", "error: no VM 'wob'; did you mean 'web'?\n" },
+	{ "vm start zebra", "error: no VM 'zebra'; `vm list` shows all\n" },
+	{ "vm start web", "error: vm start web: it is running\n" },
+	{ "vm start db", "error: vm start db: its configuration has errors\n" },
+	{ "vm pause web", "web: paused\n" },
+	{ "vm resume web", "web: resumed\n" },
+	{ "vm reset all", "web: reset\ndb: error: it is off\n" },
+	{ "vm kill web", "web: killed\n" },
+	{ "vm start web", "web: started\n" },
+	{ "mem web 128M", "web: target 128 MiB\n" },
+	{ "mem web 1M", "error: mem web 1M: below mem.min = 64 MiB\n" },
+	{ "mem web x", "error: 'x' is not a size; expected a number with K, M "
+		       "or G, such as 512M\n" },
+	{ "mem x", "error: wrong arguments; see `help mem`\n" },
+	{ "log 1", "[    3.0] debug c: third\n" },
+	{ "log 1 info", "[    2.0] error b: \"quoted\"\n" },
+	{ "log err", "[    2.0] error b: \"quoted\"\n" },
+	{ "log console debug",
+	  "the console shows log level debug and above\n" },
+	{ "audit", "audit: clean (7 frames, 0 objects, 0 object pages, 0 "
+		   "leaves)\n" },
+	{ "version", "Aerostat 0.0.0 (test); 1 CPUs, TSC 1000.000 MHz\n" },
+	{ "uptime", "up 1d 01:01:01\n" },
+	{ "sleep 0", "" },
+	{ "sleep x", "error: wrong arguments; usage: sleep SECONDS\n" },
+	{ "cpu", "CPU APIC    BUSY            TICKS       IRQS   SWITCHES "
+		 "READY RUNNING\n"
+		 "  0    0  25.0 %           250000          0          0     "
+		 "0 idle\n" },
+	{ "vm list -j",
+	  "[{\"name\":\"web\",\"id\":1,\"state\":\"running\",\"vcpus\":1,"
+	  "\"size\":268435456,\"resident\":50855936,\"uptime_ms\":90061000,"
+	  "\"wait\":\"memory\",\"reason\":\"\",\"starts\":0,"
+	  "\"debug_exited\":false,\"debug_exit_value\":0},"
+	  "{\"name\":\"db\",\"id\":2,\"state\":\"off\",\"vcpus\":0,"
+	  "\"size\":0,\"resident\":0,\"uptime_ms\":0,\"wait\":\"\","
+	  "\"reason\":\"configuration has errors\",\"starts\":0,"
+	  "\"debug_exited\":false,\"debug_exit_value\":0}]\n" },
+};
+
+static void test_answers(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(answers); i++)
+		assert_string_equal(output_of(answers[i].line),
+				    answers[i].says);
+	assert_int_equal(last_target, 128 << 20);
+	assert_int_equal(console_level, CFG_LOG_DEBUG);
+}
+
+static void test_listings_name_everything(void **state)
+{
+	(void)state;
+	output_of("vm list");
+	assert_non_null(strstr(screen, "web            running      1    256.0"
+				       "     48.5  1d 01:01:01 memory -\n"));
+	assert_non_null(strstr(screen, "db             off "));
+	output_of("mem");
+	assert_non_null(strstr(screen, "waits for host memory"));
+	output_of("stats web");
+	assert_true(strstr(screen, "vmcall") < strstr(screen, "cpuid"));
+	nr_audit_errors = 2;
+	output_of("audit");
+	assert_non_null(strstr(screen, "audit: error: frame=0x10: owner"));
+	assert_non_null(strstr(screen, "audit: 2 errors ("));
+	output_of("help config");
+	assert_non_null(strstr(screen, "[vm] mem.commit = huge | around"));
+}
+
+static void test_every_command_has_help(void **state)
+{
+	char line[32];
+
+	(void)state;
+	for (size_t i = 0; i < nr_shell_cmds; i++) {
+		snprintf(line, sizeof(line), "help %s", shell_cmds[i].name);
+		output_of(line);
+		assert_ptr_equal(strstr(screen, shell_cmds[i].name), screen);
+		output_of("help");
+		assert_non_null(strstr(screen, shell_cmds[i].summary));
+		if (i > 0)
+			assert_true(strcmp(shell_cmds[i - 1].name,
+					   shell_cmds[i].name) < 0);
+	}
+}
+
+static void test_poweroff_kills_guests(void **state)
+{
+	char line[] = "poweroff";
+
+	(void)state;
+	ended_by = "";
+	if (!setjmp(machine_end))
+		shell_execute(line);
+	assert_string_equal(ended_by, "poweroff");
+	assert_int_equal(web.state, VM_OFF);
+}
+
+/* ---- completion ---- */
+
+static const struct {
+	const char *typed, *becomes;
+} completions[] = {
+	{ "ver\t", "version " },
+	{ "v\t", "v" },
+	{ "ve\t \t", "version  " },
+	{ "vm st\t", "vm st" },
+	{ "vm sta\tw\t", "vm start web " },
+	{ "vm kill a\t", "vm kill all " },
+	{ "console d\t", "console db " },
+	{ "mem h\t", "mem host " },
+	{ "mem w\t1G", "mem web 1G" },
+	{ "help con\t", "help con" },
+	{ "help conso\t", "help console " },
+	{ "vm info web \t", "vm info web " },
+	{ "zzz\t", "zzz" },
+	{ "zzz z\t", "zzz z" },
+	{ "  stats  w\t", "  stats  web " },
+};
+
+static void nothing(void *arg, const char *s, size_t n)
+{
+	(void)arg;
+	(void)s;
+	(void)n;
+}
+
+static void test_completion(void **state)
+{
+	static const struct lineedit_ops ops = { .emit = nothing,
+						 .complete = shell_complete };
+	static struct lineedit le;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(completions); i++) {
+		lineedit_init(&le, &ops, PROMPT);
+		lineedit_begin(&le);
+		for (const char *s = completions[i].typed; *s; s++)
+			(void)lineedit_key(&le, (unsigned char)*s);
+		assert_string_equal(le.line, completions[i].becomes);
+	}
+}
+
+/* ---- the console thread ---- */
+
+static void test_prompt_and_commands(void **state)
+{
+	static const struct step script[] = { { .type = "echo hello\r" },
+					      { .type = "v\t\t" },
+					      { 0 } };
+
+	(void)state;
+	run_console(script);
+	assert_string_equal(screen, "Aerostat 0.0.0 (test). `help` lists the "
+				    "commands.\n" PROMPT "echo hello\r\n"
+				    "hello\n" PROMPT "v\r\n"
+				    "version  vm\r\n" PROMPT "v\r\n"
+				    "version  vm\r\n" PROMPT "v");
+}
+
+static void log_a_line(void)
+{
+	shell_notice("[    9.0] vm: web started");
+}
+
+static void test_log_line_above_the_edited_line(void **state)
+{
+	static const struct step script[] = { { .type = "vm li" },
+					      { .then = log_a_line },
+					      { 0 } };
+
+	(void)state;
+	run_console(script);
+	assert_string_equal(strstr(screen, PROMPT), PROMPT
+			    "vm li\r\x1b[K[    9.0] vm: web started\n" PROMPT
+			    "vm li");
+}
+
+static void log_twice(void)
+{
+	static unsigned nr;
+
+	if (nr++ < 2)
+		log_a_line();
+}
+
+/* Lines logged while the console writes must come between whole lines. */
+static void test_log_lines_never_cut_output(void **state)
+{
+	char *json;
+
+	(void)state;
+	on_write = log_twice;
+	output_of("help -j");
+	json = strchr(screen, '[');
+	assert_string_equal(skip_value(json), "\n[    9.0] vm: web started\n"
+					      "[    9.0] vm: web started\n");
+}
+
+static void test_too_long_line(void **state)
+{
+	static char line[700];
+	static const struct step script[] = { { .type = line }, { 0 } };
+
+	(void)state;
+	memset(line, 'x', 600);
+	line[600] = '\r';
+	run_console(script);
+	assert_non_null(strstr(screen, "error: the line has more than 511 "
+				       "characters\n" PROMPT));
+}
+
+static void test_sleep_is_interrupted(void **state)
+{
+	static const struct step script[] = { { .type = "sleep 1000\r" },
+					      { .type = "abc" },
+					      { .type = "\x03"
+							"echo hi\r" },
+					      { 0 } };
+
+	(void)state;
+	run_console(script);
+	assert_non_null(strstr(screen, "error: interrupted\n" PROMPT "echo hi"
+				       "\r\nhi\n" PROMPT));
+}
+
+static void stop_web(void)
+{
+	web.state = VM_OFF;
+}
+
+static void test_guest_console(void **state)
+{
+	static const struct step script[] = { { .prints = "early\r\n",
+						.type = "console web\r" },
+					      { .prints = "login: " },
+					      { .type = "root\r" },
+					      { .then = log_a_line },
+					      { .then = stop_web },
+					      { .type = CTRL_T },
+					      { .prints = "late\r\n" },
+					      { .type = "ver" CTRL_T },
+					      { .type = CTRL_T "\x03" },
+					      { 0 } };
+
+	(void)state;
+	run_console(script);
+	assert_string_equal(guest_in, "root\r");
+	assert_string_equal(
+		strstr(screen, "[console"),
+		"[console of web, which is running; Ctrl-T returns to the "
+		"shell]\r\nearly\r\nlogin: "
+		"\r\n[web is off]\r\n"
+		"\r\n[shell; Ctrl-T returns to web]\r\n"
+		"[1 log lines meanwhile: `log 1` shows them]\r\n" PROMPT
+		"ver\r\x1b[K"
+		"[console of web, which is off; Ctrl-T returns to the "
+		"shell]\r\nlate\r\n"
+		"\r\n[shell; Ctrl-T returns to web]\r\n" PROMPT
+		"ver^C\r\n" PROMPT);
+}
+
+static void guest_floods(void)
+{
+	guest_end += 100000;
+	guest_oldest = guest_end - 600;
+	memset(guest_out, 'y', sizeof(guest_out));
+}
+
+/* The guest prints whenever the console writes: the key must still work. */
+static void test_flooding_guest_does_not_hold_the_console(void **state)
+{
+	static const struct step script[] = { { .type = "console web\r",
+						.then = guest_floods },
+					      { .type = CTRL_T "echo back\r" },
+					      { 0 } };
+
+	(void)state;
+	run_console((const struct step[]){ { .type = "\r" }, { 0 } });
+	guest_oldest = 0;
+	run_console(script);
+	assert_non_null(strstr(screen, " bytes lost]\r\nyyyy"));
+	clear_screen();
+	on_write = guest_floods;
+	input = CTRL_T "echo back\r";
+	guestcon_run(&web);
+	on_write = NULL;
+	assert_non_null(strstr(screen, "[shell; Ctrl-T returns to web]"));
+}
+
+static void test_switch_without_a_console(void **state)
+{
+	static const struct step script[] = { { .type = CTRL_T }, { 0 } };
+
+	(void)state;
+	run_console(script); /* the first test that opens the shell */
+	assert_non_null(strstr(screen, "no guest's console was open yet"));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(test_switch_without_a_console, set_up),
+		cmocka_unit_test_setup(test_tokenize, set_up),
+		cmocka_unit_test_setup(test_json_is_valid, set_up),
+		cmocka_unit_test_setup(test_answers, set_up),
+		cmocka_unit_test_setup(test_listings_name_everything, set_up),
+		cmocka_unit_test_setup(test_every_command_has_help, set_up),
+		cmocka_unit_test_setup(test_poweroff_kills_guests, set_up),
+		cmocka_unit_test_setup(test_completion, set_up),
+		cmocka_unit_test_setup(test_prompt_and_commands, set_up),
+		cmocka_unit_test_setup(test_log_line_above_the_edited_line,
+				       set_up),
+		cmocka_unit_test_setup(test_log_lines_never_cut_output, set_up),
+		cmocka_unit_test_setup(test_too_long_line, set_up),
+		cmocka_unit_test_setup(test_sleep_is_interrupted, set_up),
+		cmocka_unit_test_setup(test_guest_console, set_up),
+		cmocka_unit_test_setup(
+			test_flooding_guest_does_not_hold_the_console, set_up),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
