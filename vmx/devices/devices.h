@@ -102,6 +102,8 @@ bool acpi_pm_press_power_button(struct vm *vm);
 /* Memory device: tells the guest that the target changed / to shut down. */
 void memdev_notify_target(struct vm *vm);
 bool memdev_request_shutdown(struct vm *vm);
+/* Asks for fresh statistics; they come a little later. False: no driver. */
+bool memdev_request_stats(struct vm *vm);
 
 /*
  * Memory-device and balloon hypercalls (guest-stubs/abi.h), CPL checked by

@@ -156,6 +156,16 @@ bool memdev_request_shutdown(struct vm *vm)
 	return true;
 }
 
+bool memdev_request_stats(struct vm *vm)
+{
+	struct vm_devices *d = vm->dev;
+
+	if (!d || !is_ready(d))
+		return false;
+	post_event(d, AEROSTAT_EV_STATS);
+	return true;
+}
+
 /* Copies 64-bit words, each read once. */
 static void copy_stats(struct aerostat_guest_stats *dst,
 		       const struct aerostat_guest_stats *src)
@@ -229,9 +239,8 @@ static int64_t do_batch(struct vcpu *v, uint64_t at, uint64_t npages,
 
 static int64_t do_setup(struct vm_devices *d, uint64_t version)
 {
-	if (!version)
-		return -EINVAL;
-	__atomic_store_n(&d->mem.ready, true, __ATOMIC_RELEASE);
+	/* Version 0: the driver leaves. */
+	__atomic_store_n(&d->mem.ready, version != 0, __ATOMIC_RELEASE);
 	return 0;
 }
 
