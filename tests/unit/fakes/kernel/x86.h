@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* A processor made of tables, for host tests of capability checks. */
+#ifndef KERNEL_X86_H
+#define KERNEL_X86_H
+
+#include "kernel/compiler.h"
+
+#define CR4_VMXE    BIT(13)
+#define CR4_OSXSAVE BIT(18)
+
+struct cpuid_regs {
+	uint32_t eax, ebx, ecx, edx;
+};
+
+/* The test defines these. */
+struct cpuid_regs cpuid(uint32_t leaf, uint32_t subleaf);
+uint64_t rdmsr(uint32_t msr);
+bool rdmsr_safe(uint32_t msr, uint64_t *value);
+bool wrmsr_safe(uint32_t msr, uint64_t value);
+extern uint64_t fake_cr0, fake_cr4, fake_xcr0;
+
+static inline uint64_t read_cr0(void)
+{
+	return fake_cr0;
+}
+
+static inline void write_cr0(uint64_t v)
+{
+	fake_cr0 = v;
+}
+
+static inline uint64_t read_cr4(void)
+{
+	return fake_cr4;
+}
+
+static inline void write_cr4(uint64_t v)
+{
+	fake_cr4 = v;
+}
+
+static inline void xsetbv(uint32_t xcr, uint64_t v)
+{
+	(void)xcr;
+	fake_xcr0 = v;
+}
+
+#endif

@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * VMX capability checks on a processor made of tables: each thing that may be
+ * missing is named, and nothing enters VMX operation without it.
+ *
+ * Sources: vmx/caps.c kernel/lib.c
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+/* cmocka.h needs the four above */
+#include <cmocka.h>
+
+#include "fakes/fakes.h"
+#include "kernel/errno.h"
+#include "kernel/machine.h"
+#include "kernel/x86.h"
+#include "mm/frame.h"
+#include "vmx/ept.h"
+#include "vmx/msr_index.h"
+#include "vmx/vmcs.h"
+#include "vmx/vmx.h"
+#include "vmx/vmx_insn.h"
+
+uint64_t fake_cr0, fake_cr4, fake_xcr0;
+unsigned fake_nr_vmxon, fake_nr_invept;
+int fake_vmxon_result;
+struct ept_caps ept_caps;
+uint32_t nr_cpus = 1;
+
+struct fake_msr {
+	uint32_t index;
+	uint64_t value;
+};
+
+/* A processor that can do everything: any control may be 0 or 1. */
+static const struct fake_msr good[] = {
+	{ MSR_FEATURE_CONTROL, 0 },
+	{ MSR_VMX_BASIC, 0x00d8100000000004ull | BIT(54) | BIT(55) },
+	{ MSR_VMX_PINBASED, 0xffffffff00000016ull },
+	{ MSR_VMX_TRUE_PINBASED, 0xffffffff00000016ull },
+	{ MSR_VMX_PROCBASED, 0xffffffff0401e172ull },
+	{ MSR_VMX_TRUE_PROCBASED, 0xffffffff04006172ull },
+	{ MSR_VMX_PROCBASED2, 0xffffffff00000000ull },
+	{ MSR_VMX_EXIT, 0xffffffff00036dffull },
+	{ MSR_VMX_TRUE_EXIT, 0xffffffff00036dfbull },
+	{ MSR_VMX_ENTRY, 0xffffffff000011ffull },
+	{ MSR_VMX_TRUE_ENTRY, 0xffffffff000011fbull },
+	{ MSR_VMX_CR0_FIXED0, 0x80000021 },
+	{ MSR_VMX_CR0_FIXED1, 0xffffffff },
+	{ MSR_VMX_CR4_FIXED0, 0x2000 },
+	{ MSR_VMX_CR4_FIXED1, 0x7727ff },
+	{ MSR_VMX_EPT_VPID_CAP, 0xf0106334141ull },
+};
+
+static struct fake_msr msrs[ARRAY_SIZE(good)];
+static uint32_t leaf1_ecx;
+static bool feature_control_faults;
+
+static struct fake_msr *msr_find(uint32_t index)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(msrs); i++)
+		if (msrs[i].index == index)
+			return &msrs[i];
+	return NULL;
+}
+
+uint64_t rdmsr(uint32_t index)
+{
+	assert_non_null(msr_find(index));
+	return msr_find(index)->value;
+}
+
+bool rdmsr_safe(uint32_t index, uint64_t *value)
+{
+	if (feature_control_faults || !msr_find(index))
+		return false;
+	*value = msr_find(index)->value;
+	return true;
+}
+
+bool wrmsr_safe(uint32_t index, uint64_t value)
+{
+	/* A locked IA32_FEATURE_CONTROL can't be written. */
+	assert_false(rdmsr(index) & 1);
+	msr_find(index)->value = value;
+	return true;
+}
+
+struct cpuid_regs cpuid(uint32_t leaf, uint32_t subleaf)
+{
+	if (leaf == 1)
+		return (struct cpuid_regs){ 0, 0, leaf1_ecx, 0 };
+	if (leaf == 0xd && subleaf == 0)
+		return (struct cpuid_regs){ 7, 832, 832, 0 };
+	return (struct cpuid_regs){ 0, 0, 0, 0 };
+}
+
+int frame_alloc(unsigned order, enum frame_type type, unsigned flags,
+		hfn_t *out)
+{
+	(void)type;
+	(void)flags;
+	assert_int_equal(order, 0);
+	*out = hfn(16);
+	return 0;
+}
+
+void smp_call(uint64_t mask, void (*fn)(void *arg), void *arg)
+{
+	(void)fn;
+	(void)arg;
+	assert_int_equal(mask, 0);
+}
+
+static int setup(void **state)
+{
+	(void)state;
+	fake_ram_create(1 << 20);
+	memcpy(msrs, good, sizeof(good));
+	leaf1_ecx = BIT(5) | BIT(26);
+	feature_control_faults = false;
+	fake_vmxon_result = 0;
+	fake_nr_vmxon = 0;
+	fake_cr0 = 0x80010001;
+	fake_cr4 = 0x20;
+	return 0;
+}
+
+static void a_good_processor_enters_vmx_operation(void **state)
+{
+	struct config_host cfg = { 0 };
+
+	(void)state;
+	assert_int_equal(vmx_init(&cfg), 0);
+	assert_null(vmx_missing());
+	assert_int_equal(fake_nr_vmxon, 1);
+	assert_true(fake_cr4 & CR4_VMXE);
+	assert_true(fake_cr0 & 0x20);
+	/* It found the feature control unlocked and locked it, VT-x on. */
+	assert_int_equal(rdmsr(MSR_FEATURE_CONTROL), 5);
+	assert_true(ept_caps.leaf_2m && ept_caps.leaf_1g);
+	assert_int_equal(fake_xcr0, 7);
+	/* The true controls let CR3 accesses stay in the guest. */
+	assert_int_equal(vmx_controls.cpu & (CPU_CR3_LOAD | CPU_CR3_STORE), 0);
+	assert_int_equal(vmx_controls.cpu & CPU_INTR_WINDOW, 0);
+}
+
+struct missing_case {
+	const char *what;
+	uint32_t msr;
+	uint64_t clear, set;
+	const char *says;
+};
+
+static const struct missing_case cases[] = {
+	{ "locked off by firmware", MSR_FEATURE_CONTROL, 0, 1, "locked off" },
+	{ "no secondary controls", MSR_VMX_PROCBASED, BIT(63), 0, "secondary" },
+	{ "no EPT", MSR_VMX_PROCBASED2, (uint64_t)CPU2_EPT << 32, 0, "EPT" },
+	{ "no VPID", MSR_VMX_PROCBASED2, (uint64_t)CPU2_VPID << 32, 0, "VPID" },
+	{ "no unrestricted guest", MSR_VMX_PROCBASED2,
+	  (uint64_t)CPU2_UNRESTRICTED << 32, 0, "unrestricted guest" },
+	{ "no virtual NMIs", MSR_VMX_TRUE_PINBASED,
+	  (uint64_t)PIN_VIRTUAL_NMI << 32, 0, "virtual NMIs" },
+	{ "no MSR bitmaps", MSR_VMX_TRUE_PROCBASED,
+	  (uint64_t)CPU_MSR_BITMAPS << 32, 0, "primary" },
+	{ "no true controls", MSR_VMX_BASIC, BIT(55), 0, "true controls" },
+	{ "no EFER switching at exit", MSR_VMX_TRUE_EXIT,
+	  (uint64_t)EXIT_LOAD_EFER << 32, 0, "VM-exit controls" },
+	{ "no EFER switching at entry", MSR_VMX_TRUE_ENTRY,
+	  (uint64_t)ENTRY_LOAD_EFER << 32, 0, "VM-entry controls" },
+	{ "no 4-level EPT", MSR_VMX_EPT_VPID_CAP, BIT(6), 0, "4-level" },
+	{ "no write-back EPT", MSR_VMX_EPT_VPID_CAP, BIT(14), 0, "write-back" },
+	{ "no INVEPT", MSR_VMX_EPT_VPID_CAP, BIT(20), 0, "INVEPT" },
+	{ "no single INVEPT", MSR_VMX_EPT_VPID_CAP, BIT(25), 0,
+	  "single-context INVEPT" },
+	{ "no INVVPID", MSR_VMX_EPT_VPID_CAP, BIT(32), 0, "INVVPID" },
+	{ "uncached VMCS", MSR_VMX_BASIC, 6ull << 50, 0, "write-back VMCS" },
+};
+
+static void each_missing_capability_is_named(void **state)
+{
+	struct config_host cfg = { 0 };
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct fake_msr *m;
+
+		setup(state);
+		m = msr_find(cases[i].msr);
+		m->value = (m->value & ~cases[i].clear) | cases[i].set;
+		print_message("%s\n", cases[i].what);
+		assert_int_equal(vmx_init(&cfg), -ENODEV);
+		assert_non_null(strstr(vmx_missing(), cases[i].says));
+		assert_int_equal(fake_nr_vmxon, 0);
+	}
+}
+
+static void no_vtx_at_all_is_named(void **state)
+{
+	struct config_host cfg = { 0 };
+
+	(void)state;
+	leaf1_ecx = 0;
+	assert_int_equal(vmx_init(&cfg), -ENODEV);
+	assert_non_null(strstr(vmx_missing(), "VT-x"));
+	leaf1_ecx = BIT(5);
+	feature_control_faults = true;
+	assert_int_equal(vmx_init(&cfg), -ENODEV);
+	assert_non_null(strstr(vmx_missing(), "IA32_FEATURE_CONTROL"));
+	feature_control_faults = false;
+	fake_vmxon_result = -EIO;
+	assert_int_equal(vmx_init(&cfg), -ENODEV);
+	assert_non_null(strstr(vmx_missing(), "VMXON"));
+}
+
+static void missing_2m_leaves_are_lived_with(void **state)
+{
+	struct config_host cfg = { 0 };
+
+	(void)state;
+	msr_find(MSR_VMX_EPT_VPID_CAP)->value &= ~(BIT(16) | BIT(17) | BIT(21));
+	assert_int_equal(vmx_init(&cfg), 0);
+	assert_false(ept_caps.leaf_2m || ept_caps.leaf_1g ||
+		     ept_caps.accessed_dirty);
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		/* First: vmx_missing() keeps what an earlier case found. */
+		cmocka_unit_test_setup(a_good_processor_enters_vmx_operation,
+				       setup),
+		cmocka_unit_test_setup(missing_2m_leaves_are_lived_with, setup),
+		cmocka_unit_test_setup(each_missing_capability_is_named, setup),
+		cmocka_unit_test_setup(no_vtx_at_all_is_named, setup),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
