@@ -11,6 +11,7 @@ import argparse
 import os
 import select
 import shutil
+import signal
 import sys
 import tempfile
 import termios
@@ -74,6 +75,8 @@ def main():
     ap.add_argument("--cpus", type=int, default=2)
     ap.add_argument("--memory", type=int, default=2048, metavar="MIB")
     args = ap.parse_args()
+    for sig in signal.SIGTERM, signal.SIGHUP:   # end as after Ctrl-]
+        signal.signal(sig, lambda *_: sys.exit(1))
     kind = args.emulator or ("kvm" if kvm_has_vmx() else "bochs")
     print({"kvm": "QEMU with KVM and nested VT-x",
            "bochs": "Bochs, which emulates VT-x (no nested KVM here); "
