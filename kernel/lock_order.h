@@ -20,13 +20,13 @@ enum lock_level {
 	LOCK_GUESTMEM = 20,   /* regions and page states of one VM */
 	LOCK_STAGE2 = 30,     /* one VM's EPT, if it needs its own lock */
 	LOCK_HEAP = 40,
+	LOCK_HOSTPT = 45,    /* host page tables */
 	LOCK_FRAMES = 50,    /* free lists of one zone */
 	LOCK_MEMWAIT = 55,   /* VMs waiting for host memory */
 	LOCK_VCPU_KICK = 56, /* a vCPU's thread pointer */
-	LOCK_HOSTPT = 58,    /* host page tables */
-	LOCK_TIMER = 60,     /* one CPU's timer queue */
 	LOCK_WAITQ = 70,
 	LOCK_RUNQ = 80,	       /* one CPU's run queue */
+	LOCK_TIMER = 85,       /* one CPU's timer queue */
 	LOCK_LOG = 90,	       /* the log ring */
 	LOCK_CONSOLE_ROW = 92, /* what the console's last row shows */
 	LOCK_HOSTCON = 95,     /* the host UART and framebuffer; leaf */

@@ -23,6 +23,7 @@ struct cpu {
 	struct spinlock *held;	/* at %gs:24: lock taken last [this CPU] */
 	struct thread *current; /* at %gs:32 [this CPU] */
 	uint64_t nr_irqs;	/* [this CPU] */
+	uint64_t nr_nmis;	/* [this CPU, NMI] */
 };
 _Static_assert(offsetof(struct cpu, id) == 8, "cpu_id()");
 _Static_assert(offsetof(struct cpu, need_resched) == 16, "need_resched()");

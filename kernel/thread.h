@@ -96,9 +96,11 @@ struct waitq_entry {
 };
 
 void waitq_init(struct waitq *wq);
-/* Any context. */
+/* Any context. The condition must have been made true before. */
 void waitq_wake_all(struct waitq *wq);
+/* Wakes one waiter; calls in a row wake different ones. */
 void waitq_wake_one(struct waitq *wq);
+/* Between these two the caller is woken with the queue; see wait_event(). */
 void waitq_prepare(struct waitq *wq, struct waitq_entry *e);
 void waitq_finish(struct waitq *wq, struct waitq_entry *e);
 
@@ -115,8 +117,9 @@ void waitq_finish(struct waitq *wq, struct waitq_entry *e);
 struct mutex {
 	struct thread *owner; /* [atomic] */
 	struct waitq waiters;
-	uint32_t level;	  /* [const] */
-	const char *name; /* [const] */
+	uint32_t level;	    /* [const] */
+	const char *name;   /* [const] */
+	struct mutex *prev; /* next older one of the owner [owner] */
 };
 
 void mutex_init(struct mutex *m, enum lock_level level, const char *name);

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Framebuffer text: a grid of characters in RAM, and which of them the screen
+ * shows already. Device memory is only written, never read. Cells are 8x16
+ * pixels: 5x7 dots, each two lines high.
+ */
+#include "drivers/fbcon.h"
+
+#include "drivers/font5x7.h"
+#include "kernel/addr.h"
+#include "kernel/errno.h"
+#include "kernel/lib.h"
+#include "mm/heap.h"
+#include "mm/hostpt.h"
+
+#define CELL_WIDTH  8u
+#define CELL_HEIGHT 16u
+#define COLS_MAX    240u
+#define ROWS_MAX    120u
+#define INK	    0x00c8c8c8u /* grey: the same in RGB and BGR */
+#define PAPER	    0x00000000u
+
+static volatile uint32_t *pixels;   /* NULL: no screen [const after init] */
+static uint32_t stride, cols, rows; /* [const after init] */
+static char *want, *shown;	    /* rows * cols each [one user] */
+static uint32_t x, y;		    /* where the next character goes */
+static bool in_escape;		    /* inside a terminal control sequence */
+
+int fbcon_init(const struct boot_fb *fb)
+{
+	uint64_t need = (uint64_t)fb->stride * fb->height * 4;
+	void *va;
+	int err;
+
+	cols = min(fb->width / CELL_WIDTH, COLS_MAX);
+	rows = min(fb->height / CELL_HEIGHT, ROWS_MAX);
+	if (fb->format == BOOT_PIXEL_NONE || !cols || !rows ||
+	    fb->stride < fb->width || need > fb->nbytes)
+		return -ENODEV;
+	want = kzalloc(2 * cols * rows);
+	if (!want)
+		return -ENOMEM;
+	err = hostpt_map_wc(hpa(fb->base), need, &va);
+	if (err) {
+		kfree(want);
+		return err;
+	}
+	memset(want, ' ', cols * rows);
+	shown = want + cols * rows; /* zeros: nothing is shown yet */
+	stride = fb->stride;
+	pixels = va;
+	return 0;
+}
+
+static void draw_cell(uint32_t col, uint32_t row, char c)
+{
+	const uint8_t *dots = NULL;
+	volatile uint32_t *line = pixels +
+				  (uint64_t)row * CELL_HEIGHT * stride +
+				  (uint64_t)col * CELL_WIDTH;
+
+	if (c >= FONT_FIRST && c <= FONT_LAST)
+		dots = font5x7[c - FONT_FIRST];
+	for (uint32_t i = 0; i < CELL_HEIGHT; i++, line += stride) {
+		uint32_t bits = dots && i >= 1 && i < 1 + 2 * FONT_ROWS
+					? (uint32_t)dots[(i - 1) / 2] << 2
+					: 0;
+
+		for (uint32_t b = 0; b < CELL_WIDTH; b++)
+			line[b] = bits & 0x80u >> b ? INK : PAPER;
+	}
+}
+
+void fbcon_flush(void)
+{
+	if (!pixels)
+		return;
+	for (uint32_t i = 0; i < cols * rows; i++) {
+		if (want[i] == shown[i])
+			continue;
+		shown[i] = want[i];
+		draw_cell(i % cols, i / cols, want[i]);
+	}
+}
+
+static void new_line(void)
+{
+	x = 0;
+	if (y + 1 < rows) {
+		y++;
+		return;
+	}
+	memmove(want, want + cols, cols * (rows - 1));
+	memset(want + cols * (rows - 1), ' ', cols);
+}
+
+static void put(char c)
+{
+	if (in_escape) {
+		/* ESC [ digits letter: left out, the screen is a teletype. */
+		in_escape = c == '[' || c == ';' || (c >= '0' && c <= '9');
+		return;
+	}
+	if (c == '\033')
+		in_escape = true;
+	else if (c == '\n')
+		new_line();
+	else if (c == '\r')
+		x = 0;
+	else if (c == '\b')
+		x -= x > 0;
+	else if (c >= FONT_FIRST && c <= FONT_LAST) {
+		if (x == cols)
+			new_line();
+		want[y * cols + x++] = c;
+	}
+}
+
+void fbcon_write(const char *s, size_t n)
+{
+	for (size_t i = 0; pixels && i < n; i++)
+		put(s[i]);
+}

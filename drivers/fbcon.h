@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Text on the framebuffer. Output changes a grid of characters; fbcon_flush()
+ * draws the cells that changed, so that many scrolled lines cost one redraw.
+ * One user at a time (the console's thread, or panic); before fbcon_init()
+ * nothing happens.
+ */
+#ifndef DRIVERS_FBCON_H
+#define DRIVERS_FBCON_H
+
+#include "boot/boot_info.h"
+#include "kernel/compiler.h"
+
+/* -ENODEV: no usable framebuffer. -ENOMEM. Thread context. */
+MUST_CHECK int fbcon_init(const struct boot_fb *fb);
+void fbcon_write(const char *s, size_t n);
+void fbcon_flush(void);
+
+#endif

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * IOAPIC (Intel 82093AA). Registers are reached through an index and a data
+ * window; only boot code uses them, on one CPU.
+ */
+#include "drivers/ioapic.h"
+
+#include "kernel/errno.h"
+#include "mm/hostpt.h"
+
+#define MAX_IOAPICS 8u
+#define REG_VERSION 0x01u
+#define REG_ENTRY   0x10u /* two registers for each input */
+#define WINDOW	    0x10u /* byte offset of the data register */
+
+#define ENTRY_ACTIVE_LOW BIT(13)
+#define ENTRY_LEVEL	 BIT(15)
+#define ENTRY_MASKED	 BIT(16)
+
+static struct ioapic {
+	volatile uint8_t *regs;
+	uint32_t gsi_base, nr_inputs;
+} ioapics[MAX_IOAPICS]; /* [boot] */
+static unsigned nr_ioapics;
+
+static uint32_t reg_read(const struct ioapic *io, uint32_t reg)
+{
+	*(volatile uint32_t *)io->regs = reg;
+	return *(volatile uint32_t *)(io->regs + WINDOW);
+}
+
+static void reg_write(const struct ioapic *io, uint32_t reg, uint32_t v)
+{
+	*(volatile uint32_t *)io->regs = reg;
+	*(volatile uint32_t *)(io->regs + WINDOW) = v;
+}
+
+int ioapic_add(hpa_t a, uint32_t gsi_base)
+{
+	struct ioapic io = { .gsi_base = gsi_base };
+	uint32_t version;
+	void *va;
+	int err;
+
+	if (nr_ioapics == MAX_IOAPICS)
+		return -ENOMEM;
+	err = hostpt_map_mmio(a, WINDOW + 4, &va);
+	if (err)
+		return err;
+	io.regs = va;
+	version = reg_read(&io, REG_VERSION);
+	if (version == UINT32_MAX || !(version & 0xff))
+		return -ENODEV;
+	io.nr_inputs = (version >> 16 & 0xff) + 1;
+	for (uint32_t i = 0; i < io.nr_inputs; i++)
+		reg_write(&io, REG_ENTRY + 2 * i, ENTRY_MASKED);
+	ioapics[nr_ioapics++] = io;
+	return 0;
+}
+
+static const struct ioapic *ioapic_of(uint32_t gsi)
+{
+	for (unsigned i = 0; i < nr_ioapics; i++)
+		if (gsi - ioapics[i].gsi_base < ioapics[i].nr_inputs)
+			return &ioapics[i];
+	return NULL;
+}
+
+int ioapic_route(const struct ioapic_route *r)
+{
+	const struct ioapic *io = ioapic_of(r->gsi);
+	uint32_t reg;
+
+	if (!io)
+		return -ENOENT;
+	reg = REG_ENTRY + 2 * (r->gsi - io->gsi_base);
+	reg_write(io, reg + 1, r->apic_id << 24);
+	reg_write(io, reg,
+		  r->vector | (r->active_low ? ENTRY_ACTIVE_LOW : 0) |
+			  (r->level ? ENTRY_LEVEL : 0));
+	return 0;
+}
+
+void ioapic_mask(uint32_t gsi)
+{
+	const struct ioapic *io = ioapic_of(gsi);
+
+	if (io)
+		reg_write(io, REG_ENTRY + 2 * (gsi - io->gsi_base),
+			  ENTRY_MASKED);
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The machine's IOAPICs, for the few lines the hypervisor itself uses. */
+#ifndef DRIVERS_IOAPIC_H
+#define DRIVERS_IOAPIC_H
+
+#include "kernel/addr.h"
+#include "kernel/compiler.h"
+
+/*
+ * Adds the IOAPIC at `a` whose first input is `gsi_base`, all inputs masked.
+ * -ENODEV: no IOAPIC answers there. -ENOMEM.
+ */
+MUST_CHECK int ioapic_add(hpa_t a, uint32_t gsi_base);
+
+struct ioapic_route {
+	uint32_t gsi;
+	uint8_t vector;
+	uint32_t apic_id; /* destination, below 256 */
+	bool level, active_low;
+};
+/* Unmasks an input. -ENOENT: no IOAPIC has that GSI. */
+MUST_CHECK int ioapic_route(const struct ioapic_route *r);
+void ioapic_mask(uint32_t gsi);
+
+#endif

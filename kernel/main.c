@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The boot of the hypervisor, from the loader's jump to the idle loop: each
+ * step says what it needs by where it stands.
+ */
+#include "boot/boot_info.h"
+#include "drivers/ioapic.h"
+#include "drivers/pic8259.h"
+#include "kernel/acpi.h"
+#include "kernel/apic.h"
+#include "kernel/bug.h"
+#include "kernel/clock_priv.h"
+#include "kernel/directmap.h"
+#include "kernel/errno.h"
+#include "kernel/hostcon_priv.h"
+#include "kernel/irq.h"
+#include "kernel/lib.h"
+#include "kernel/log.h"
+#include "kernel/log_priv.h"
+#include "kernel/machine.h"
+#include "kernel/power.h"
+#include "kernel/sched.h"
+#include "kernel/shell.h"
+#include "kernel/smp.h"
+#include "kernel/x86.h"
+#include "mm/frame.h"
+#include "mm/hostpt.h"
+#include "mm/init.h"
+#include "version.h"
+#include "vmx/loader.h"
+#include "vmx/vm.h"
+#include "vmx/vmx.h"
+
+const char version_string[] = "Aerostat " AEROSTAT_VERSION;
+struct config host_config;
+
+static struct boot_info info; /* the loader's, copied */
+static struct thread boot_idle;
+
+void kmain(const struct boot_info *bi);
+
+static const struct boot_mem *mem_map(void)
+{
+	return hpa_to_ptr(hpa(info.mem_map));
+}
+
+static void take_boot_info(const struct boot_info *bi)
+{
+	clock_start_tsc = bi->tsc_at_entry;
+	if (bi->magic != BOOT_INFO_MAGIC)
+		panic("boot_info: bad magic %#llx",
+		      (unsigned long long)bi->magic);
+	if (bi->version != BOOT_INFO_VERSION || bi->nbytes < sizeof(info))
+		panic("boot_info: version %u with %u bytes, expected %u with "
+		      "%zu",
+		      bi->version, bi->nbytes, BOOT_INFO_VERSION, sizeof(info));
+	info = *bi;
+}
+
+/* Errors are kept in host_config; the shell tells the administrator. */
+static void read_config(void)
+{
+	const struct boot_file *files = hpa_to_ptr(hpa(info.files));
+	const struct boot_file *f = files;
+	const char *text = "";
+	uint64_t nbytes = 0;
+
+	if (info.nr_files && !f->status) {
+		text = hpa_to_ptr(hpa(f->base));
+		nbytes = f->nbytes;
+	} else {
+		log_err("config", "no configuration: err=%d",
+			info.nr_files ? f->status : -ENOENT);
+	}
+	if (config_parse(text, nbytes, &host_config))
+		log_err("config", "%u mistakes", host_config.nr_errors);
+	for (uint32_t i = 0;
+	     i < min(host_config.nr_errors, (uint32_t)CONFIG_MAX_ERRORS); i++)
+		log_err("config", "line=%u vm=%s: %s",
+			host_config.errors[i].line, host_config.errors[i].vm,
+			host_config.errors[i].text);
+}
+
+static void init_console(void)
+{
+	const struct config_host *h = &host_config.host;
+
+	hostcon_init((uint16_t)h->console_port, h->console_baud);
+	log_set_console_level(h->log_level);
+	log_info("boot", "%s", version_string);
+}
+
+static void init_memory(void)
+{
+	if (mm_init(mem_map(), info.nr_mem, host_config.host.reserve) ||
+	    hostpt_init(&info, mem_map()))
+		panic("not enough memory for the hypervisor itself");
+}
+
+static void init_interrupts(void)
+{
+	uint32_t added = 0;
+
+	pic8259_init(IRQ_VEC_PIC);
+	if (apic_init())
+		panic("this processor has no local APIC");
+	apic_init_cpu();
+	for (uint32_t i = 0; i < acpi_host.nr_ioapics; i++)
+		if (!ioapic_add(hpa(acpi_host.ioapics[i].hpa),
+				acpi_host.ioapics[i].gsi_base))
+			added++;
+	log_info("irq", "apic=%s ioapics=%u", apic_is_x2() ? "x2apic" : "xapic",
+		 added);
+}
+
+static void init_time(void)
+{
+	clock_init(info.epoch);
+	apic_timer_calibrate();
+	timer_init_cpu();
+}
+
+static void init_framebuffer(void)
+{
+	int err;
+
+	if (info.fb.format == BOOT_PIXEL_NONE)
+		return;
+	err = hostcon_add_framebuffer(&info.fb);
+	if (err)
+		log_warn("console", "framebuffer err=%d", err);
+}
+
+/* What needs the scheduler; the boot code is a thread by now. */
+static void init_services(void)
+{
+	hostcon_start();
+	init_framebuffer();
+	if (bootfiles_init(hpa_to_ptr(hpa(info.files)), info.nr_files))
+		panic("not enough memory for the list of files");
+	smp_init(hpa_to_ptr(hpa(info.cpus)), info.nr_cpus,
+		 host_config.host.max_cpus);
+	mm_release_loader_memory();
+	/* Without VT-x console, memory and drivers still work. */
+	if (vmx_init(&host_config.host))
+		log_warn("vmx", "no guest will start on this machine");
+	if (vm_init_all(&host_config))
+		panic("not enough memory for the list of VMs");
+	if (shell_start())
+		panic("not enough memory for the console");
+}
+
+static void autostart(void)
+{
+	char why[128];
+
+	for (struct vm *vm = vm_first(); vm; vm = vm_next(vm)) {
+		if (!vm->cfg->autostart || vm->cfg->bad)
+			continue;
+		if (vm_start(vm, why))
+			log_err("vm", "vm=%s does not start: %s", vm->cfg->name,
+				why);
+	}
+}
+
+/* Boot goes on in a thread, because much of it may block. */
+static void init_thread(void *arg)
+{
+	(void)arg;
+	init_services();
+	autostart();
+	log_info("boot", "up");
+}
+
+static void start_init_thread(void)
+{
+	static const struct thread_params params = {
+		.name = "init",
+		.fn = init_thread,
+		.class = THREAD_SERVICE,
+	};
+	struct thread *t;
+
+	sched_set_clean_pool(host_config.host.clean_pool);
+	if (thread_create(&params, &t))
+		panic("not enough memory for the first thread");
+}
+
+void kmain(const struct boot_info *bi)
+{
+	percpu_init_boot();
+	percpu_init_boot_traps();
+	hostcon_init(0x3f8, 115200); /* until the configuration is read */
+	take_boot_info(bi);
+	read_config();
+	init_console();
+	cpu_init_features();
+	init_memory();
+	acpi_init(info.rsdp, mem_map(), info.nr_mem);
+	power_init(&info);
+	init_interrupts();
+	init_time();
+	sched_init();
+	sched_init_cpu(&boot_idle);
+	start_init_thread();
+	sched_idle();
+}

@@ -1,0 +1,454 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Host page tables; see hostpt.h for the layout and the invariant. Tables are
+ * reached through the direct map, the loader's first and then our own, which
+ * are at the same place.
+ */
+#include "mm/hostpt.h"
+
+#include "kernel/bug.h"
+#include "kernel/directmap.h"
+#include "kernel/errno.h"
+#include "kernel/lib.h"
+#include "kernel/log.h"
+#include "kernel/spinlock.h"
+#include "kernel/x86.h"
+#include "mm/frame.h"
+
+/* SDM Vol. 3A, "4-Level Paging": entry bits. */
+#define PTE_P	  BIT(0)
+#define PTE_W	  BIT(1)
+#define PTE_PWT	  BIT(3)
+#define PTE_PCD	  BIT(4)
+#define PTE_A	  BIT(5)
+#define PTE_D	  BIT(6)
+#define PTE_LARGE BIT(7)
+#define PTE_G	  BIT(8)
+#define PTE_NX	  BIT(63)
+#define PTE_ADDR  0x000ffffffffff000ull
+
+/* Accessed and dirty are set ahead: the CPU need not write the entries. */
+#define MAP_RO	  (PTE_P | PTE_A | PTE_D | PTE_NX)
+#define MAP_RW	  (MAP_RO | PTE_W)
+#define MAP_RX	  (PTE_P | PTE_A | PTE_D)
+#define MAP_RWX	  (MAP_RX | PTE_W)
+#define MAP_UC	  (PTE_PCD | PTE_PWT) /* PAT entry 3 */
+#define MAP_WC	  PTE_PWT	      /* PAT entry 1 */
+#define MAP_TABLE (PTE_P | PTE_W | PTE_A)
+
+#define ENTRIES	    512u
+#define UPPER_HALF  256u
+#define STACK_CACHE 512u /* threads that ended at the same time */
+
+/* UEFI Specification, "GetMemoryMap": the firmware uses it after boot. */
+#define EFI_MEMORY_RUNTIME BIT(63)
+
+#define CPUID_EXT1_EDX_1G BIT(26)
+
+extern char __image_start[], __image_end[], __text_start[], __text_end[];
+extern char __rodata_start[], __rodata_end[], __data_start[];
+extern char boot_stack_guard[];
+
+static struct spinlock lock = SPINLOCK_INIT(LOCK_HOSTPT, "hostpt");
+static uint64_t *root, *low_root;	      /* [const after init] */
+static bool has_1g;			      /* [const after init] */
+static uint64_t area_next = HOSTPT_AREA_BASE; /* [lock] */
+static struct stack_slot {
+	void *top;
+	unsigned npages;
+} stack_cache[STACK_CACHE];	  /* [lock] */
+static unsigned nr_cached_stacks; /* [lock] */
+
+struct map_range {
+	uint64_t va, pa, nbytes;
+	uint64_t bits; /* MAP_* of a 4 KiB leaf */
+};
+
+static unsigned index_at(uint64_t va, unsigned level)
+{
+	return va >> (PAGE_SHIFT + 9 * level) & (ENTRIES - 1);
+}
+
+static int table_alloc(uint64_t **out)
+{
+	hfn_t f;
+	int err = frame_alloc(0, FRAME_HOSTPT, FA_ZERO | FA_RESERVE, &f);
+
+	if (err)
+		return err;
+	*out = hfn_to_ptr(f);
+	return 0;
+}
+
+/* The table that entry *e points to, made if it is missing. */
+MUST_CHECK static int table_below(uint64_t *e, uint64_t **out)
+{
+	int err;
+
+	if (*e & PTE_P) {
+		BUG_ON(*e & PTE_LARGE);
+		*out = hpa_to_ptr(hpa(*e & PTE_ADDR));
+		return 0;
+	}
+	err = table_alloc(out);
+	if (!err)
+		WRITE_ONCE(*e, ptr_to_hpa(*out).raw | MAP_TABLE);
+	return err;
+}
+
+/* The level of the largest leaf that starts at r->va and fits: 0, 1 or 2. */
+static unsigned leaf_level(const struct map_range *r)
+{
+	uint64_t align = r->va | r->pa;
+
+	if (has_1g && !(align & (PAGES_1G * PAGE_SIZE - 1)) &&
+	    r->nbytes >= PAGES_1G * PAGE_SIZE)
+		return 2;
+	if (!(align & (PAGES_2M * PAGE_SIZE - 1)) &&
+	    r->nbytes >= PAGES_2M * PAGE_SIZE)
+		return 1;
+	return 0;
+}
+
+/* Maps one leaf at the start of *r and moves r behind it. 0, -ENOMEM. */
+MUST_CHECK static int map_leaf(uint64_t *top, struct map_range *r)
+{
+	unsigned level = leaf_level(r);
+	uint64_t step = PAGE_SIZE << (9 * level);
+	uint64_t *table = top;
+	uint64_t *e;
+
+	for (unsigned l = 3; l > level; l--) {
+		int err = table_below(&table[index_at(r->va, l)], &table);
+
+		if (err)
+			return err;
+	}
+	e = &table[index_at(r->va, level)];
+	BUG_ON(*e & PTE_P);
+	WRITE_ONCE(*e, r->pa | r->bits | (level ? PTE_LARGE : 0));
+	r->va += step;
+	r->pa += step;
+	r->nbytes -= step;
+	return 0;
+}
+
+MUST_CHECK static int map_range(uint64_t *top, struct map_range r)
+{
+	while (r.nbytes) {
+		int err = map_leaf(top, &r);
+
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+/* ---- building ---- */
+
+static uint64_t image_hpa(const struct boot_info *bi, const char *symbol)
+{
+	return bi->kernel_base + (uint64_t)(symbol - __image_start);
+}
+
+MUST_CHECK static int map_image(const struct boot_info *bi)
+{
+	const struct {
+		char *start, *end;
+		uint64_t bits;
+	} sections[] = {
+		{ __text_start, __text_end, MAP_RX },
+		{ __rodata_start, __rodata_end, MAP_RO },
+		{ __data_start, boot_stack_guard, MAP_RW },
+		{ boot_stack_guard + PAGE_SIZE, __image_end, MAP_RW },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(sections); i++) {
+		uint64_t start = (uint64_t)sections[i].start;
+		int err = map_range(
+			root, (struct map_range){
+				      .va = start,
+				      .pa = image_hpa(bi, sections[i].start),
+				      .nbytes = round_up(
+					      (uint64_t)sections[i].end - start,
+					      PAGE_SIZE),
+				      .bits = sections[i].bits | PTE_G,
+			      });
+
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+MUST_CHECK static int map_direct(uint64_t start, uint64_t end, uint64_t bits)
+{
+	return map_range(root, (struct map_range){
+				       .va = DIRECT_MAP_BASE + start,
+				       .pa = start,
+				       .nbytes = end - start,
+				       .bits = bits | PTE_G,
+			       });
+}
+
+/* Is this memory that the hypervisor may read and write as RAM? */
+static bool is_ram(uint32_t type)
+{
+	return type != BOOT_MEM_MMIO && type != BOOT_MEM_RESERVED;
+}
+
+/*
+ * One run of RAM without holes, so that large pages are used where the map has
+ * many small entries. The image's constant parts are read-only here as well.
+ */
+MUST_CHECK static int map_direct_run(const struct boot_info *bi, uint64_t start,
+				     uint64_t end)
+{
+	uint64_t ro = image_hpa(bi, __image_start);
+	uint64_t ro_end = image_hpa(bi, __data_start);
+	int err = 0;
+
+	if (ro < start || ro >= end)
+		return map_direct(start, end, MAP_RW);
+	if (start < ro)
+		err = map_direct(start, ro, MAP_RW);
+	if (!err)
+		err = map_direct(ro, ro_end, MAP_RO);
+	if (!err && ro_end < end)
+		err = map_direct(ro_end, end, MAP_RW);
+	return err;
+}
+
+MUST_CHECK static int map_all_ram(const struct boot_info *bi,
+				  const struct boot_mem *map)
+{
+	uint64_t start = 0, end = 0;
+
+	for (uint32_t i = 0; i < bi->nr_mem; i++) {
+		int err;
+
+		if (!is_ram(map[i].type))
+			continue;
+		if (map[i].base != end) {
+			err = map_direct_run(bi, start, end);
+			if (err)
+				return err;
+			start = map[i].base;
+		}
+		end = map[i].base + map[i].npages * PAGE_SIZE;
+	}
+	return map_direct_run(bi, start, end);
+}
+
+/*
+ * The upper half of both roots is the same: its second-level tables are made
+ * now, empty ones too, so that later mappings show up in both.
+ */
+MUST_CHECK static int share_upper_half(void)
+{
+	uint64_t *table;
+
+	for (unsigned i = UPPER_HALF; i < ENTRIES; i++) {
+		uint64_t va = 0xffffull << 48 | (uint64_t)i << 39;
+
+		/* Only the layout's own slots ever get used. */
+		if (va == HOSTPT_AREA_BASE && !(root[i] & PTE_P)) {
+			int err = table_below(&root[i], &table);
+
+			if (err)
+				return err;
+		}
+		low_root[i] = root[i];
+	}
+	return 0;
+}
+
+MUST_CHECK static int map_low(hpa_t a, uint64_t nbytes, uint64_t cache_bits)
+{
+	uint64_t start = round_down(a.raw, PAGE_SIZE);
+
+	return map_range(
+		low_root,
+		(struct map_range){
+			.va = start,
+			.pa = start,
+			.nbytes = round_up(a.raw + nbytes, PAGE_SIZE) - start,
+			.bits = MAP_RWX | cache_bits,
+		});
+}
+
+/* Code, data and registers that the firmware uses when it is called. */
+MUST_CHECK static int map_runtime_services(const struct boot_info *bi,
+					   const struct boot_mem *map)
+{
+	for (uint32_t i = 0; i < bi->nr_mem; i++) {
+		int err;
+
+		if (map[i].type != BOOT_MEM_FIRMWARE &&
+		    !(map[i].type == BOOT_MEM_MMIO &&
+		      map[i].efi_attributes & EFI_MEMORY_RUNTIME))
+			continue;
+		err = map_low(hpa(map[i].base), map[i].npages * PAGE_SIZE,
+			      map[i].type == BOOT_MEM_MMIO ? MAP_UC : 0);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+int hostpt_init(const struct boot_info *bi, const struct boot_mem *map)
+{
+	int err;
+
+	has_1g = cpuid(0x80000000u, 0).eax >= 0x80000001u &&
+		 cpuid(0x80000001u, 0).edx & CPUID_EXT1_EDX_1G;
+	err = table_alloc(&root);
+	if (!err)
+		err = table_alloc(&low_root);
+	if (!err)
+		err = map_image(bi);
+	if (!err)
+		err = map_all_ram(bi, map);
+	if (!err)
+		err = share_upper_half();
+	if (!err)
+		err = map_runtime_services(bi, map);
+	if (err)
+		return err;
+	hostpt_init_cpu();
+	return 0;
+}
+
+void hostpt_init_cpu(void)
+{
+	wrmsr(MSR_PAT, HOSTPT_PAT);
+	write_cr3(hostpt_root().raw);
+	/* Also drops global translations of the loader's tables. */
+	write_cr4(read_cr4() & ~CR4_PGE);
+	write_cr4(read_cr4() | CR4_PGE);
+}
+
+hpa_t hostpt_root(void)
+{
+	return ptr_to_hpa(root);
+}
+
+hpa_t hostpt_low_root(void)
+{
+	return ptr_to_hpa(low_root);
+}
+
+int hostpt_map_low(hpa_t a, uint64_t nbytes)
+{
+	return map_low(a, nbytes, 0);
+}
+
+/* ---- the area: device registers and stacks ---- */
+
+/* Takes address space for nbytes behind one page that stays unmapped. */
+static uint64_t area_take(uint64_t nbytes)
+{
+	uint64_t va = area_next + PAGE_SIZE;
+
+	area_next = va + nbytes;
+	return va;
+}
+
+MUST_CHECK static int map_device(hpa_t a, uint64_t nbytes, uint64_t bits,
+				 void **out)
+{
+	uint64_t offset = a.raw & PAGE_MASK;
+	uint64_t length = round_up(offset + nbytes, PAGE_SIZE);
+	uint64_t flags, va;
+	int err;
+
+	flags = spin_lock_irqsave(&lock);
+	va = area_take(length);
+	err = map_range(root, (struct map_range){
+				      .va = va,
+				      .pa = a.raw - offset,
+				      .nbytes = length,
+				      .bits = MAP_RW | PTE_G | bits,
+			      });
+	spin_unlock_irqrestore(&lock, flags);
+	if (!err)
+		*out = (void *)(va + offset);
+	return err;
+}
+
+int hostpt_map_mmio(hpa_t a, uint64_t nbytes, void **out)
+{
+	return map_device(a, nbytes, MAP_UC, out);
+}
+
+int hostpt_map_wc(hpa_t a, uint64_t nbytes, void **out)
+{
+	return map_device(a, nbytes, MAP_WC, out);
+}
+
+static void *stack_from_cache(unsigned npages)
+{
+	void *top = NULL;
+	uint64_t flags = spin_lock_irqsave(&lock);
+
+	for (unsigned i = 0; i < nr_cached_stacks; i++) {
+		if (stack_cache[i].npages != npages)
+			continue;
+		top = stack_cache[i].top;
+		stack_cache[i] = stack_cache[--nr_cached_stacks];
+		break;
+	}
+	spin_unlock_irqrestore(&lock, flags);
+	return top;
+}
+
+/* Maps fresh frames at va; what was mapped before a failure is lost. */
+MUST_CHECK static int stack_map(uint64_t va, unsigned npages)
+{
+	for (unsigned i = 0; i < npages; i++) {
+		hfn_t f;
+		int err = frame_alloc(0, FRAME_STACK, FA_RESERVE, &f);
+
+		if (err)
+			return err;
+		err = map_range(root, (struct map_range){
+					      .va = va + i * PAGE_SIZE,
+					      .pa = hpa_of(f).raw,
+					      .nbytes = PAGE_SIZE,
+					      .bits = MAP_RW | PTE_G,
+				      });
+		if (err) {
+			frame_free(f, 0);
+			return err;
+		}
+	}
+	return 0;
+}
+
+int hostpt_stack_alloc(unsigned npages, void **top)
+{
+	uint64_t flags, va;
+	int err;
+
+	*top = stack_from_cache(npages);
+	if (*top)
+		return 0;
+	flags = spin_lock_irqsave(&lock);
+	va = area_take(npages * PAGE_SIZE);
+	err = stack_map(va, npages);
+	spin_unlock_irqrestore(&lock, flags);
+	if (!err)
+		*top = (void *)(va + npages * PAGE_SIZE);
+	return err;
+}
+
+void hostpt_stack_free(void *top, unsigned npages)
+{
+	uint64_t flags = spin_lock_irqsave(&lock);
+
+	/* A full cache only costs the memory of one more idle stack. */
+	if (nr_cached_stacks < STACK_CACHE)
+		stack_cache[nr_cached_stacks++] =
+			(struct stack_slot){ top, npages };
+	spin_unlock_irqrestore(&lock, flags);
+}
