@@ -277,6 +277,7 @@ static enum lineedit_event cancel_line(struct lineedit *le)
 	emit_str(le, "^C\r\n");
 	forget_row(le);
 	le->len = 0;
+	le->cur = 0;
 	le->line[0] = '\0';
 	return LINEEDIT_CANCEL;
 }

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Any bytes as aerostat.conf: the result must be well-formed. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "kernel/bug.h"
+#include "kernel/config.h"
+#include "tests/fuzz/fuzz.h"
+
+#define MEM_GRAIN (2ull << 20)
+
+static void check_string(const char *s, size_t nbytes)
+{
+	size_t n = strnlen(s, nbytes);
+
+	BUG_ON(n == nbytes);
+	for (size_t i = 0; i < n; i++)
+		BUG_ON((s[i] < 0x20 && s[i] != '\t') || s[i] >= 0x7f);
+}
+
+static void check_vm(const struct config_vm *vm)
+{
+	check_string(vm->name, sizeof(vm->name));
+	check_string(vm->kernel, sizeof(vm->kernel));
+	check_string(vm->initrd, sizeof(vm->initrd));
+	check_string(vm->cmdline, sizeof(vm->cmdline));
+	check_string(vm->cpu_hide, sizeof(vm->cpu_hide));
+	BUG_ON(vm->nr_modules > CONFIG_MAX_MODULES);
+	for (uint32_t i = 0; i < vm->nr_modules; i++) {
+		check_string(vm->modules[i], CONFIG_PATH_MAX);
+		check_string(vm->module_args[i], CONFIG_PATH_MAX);
+	}
+	BUG_ON(vm->vcpus < 1 || vm->vcpus > CONFIG_MAX_VCPUS);
+	BUG_ON(vm->weight < 1 || vm->weight > 10000);
+	BUG_ON(vm->debug_exit > 0xffff);
+	BUG_ON(vm->on_crash > ACTION_DESTROY || vm->commit > COMMIT_SINGLE);
+	BUG_ON(vm->mem_min % MEM_GRAIN || vm->mem_boot % MEM_GRAIN ||
+	       vm->mem_max % MEM_GRAIN);
+	if (vm->bad)
+		return;
+	BUG_ON(!vm->kernel[0]);
+	BUG_ON(!vm->mem_min || vm->mem_min > vm->mem_boot ||
+	       vm->mem_boot > vm->mem_max);
+}
+
+void fuzz_config(const uint8_t *data, size_t n)
+{
+	static struct config cfg;
+	/* Of its own, so that the sanitizer sees a read past its end. */
+	char *text = malloc(n ? n : 1);
+	int err;
+
+	memcpy(text, data, n);
+	err = config_parse(text, n, &cfg);
+	free(text);
+	BUG_ON((err != 0) != (cfg.nr_errors != 0));
+	BUG_ON(cfg.nr_vms > CONFIG_MAX_VMS);
+	for (uint32_t i = 0; i < cfg.nr_vms; i++)
+		check_vm(&cfg.vms[i]);
+	for (uint32_t i = 0; i < cfg.nr_errors && i < CONFIG_MAX_ERRORS; i++) {
+		check_string(cfg.errors[i].text, sizeof(cfg.errors[i].text));
+		check_string(cfg.errors[i].vm, sizeof(cfg.errors[i].vm));
+		BUG_ON(!cfg.errors[i].text[0]);
+	}
+}
