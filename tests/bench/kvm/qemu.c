@@ -176,13 +176,39 @@ static uint64_t balloon_resize(struct guest *g, unsigned mib)
 	}
 }
 
+/* Resident kB of QEMU's one mapping that is as large as the guest's RAM. */
+static uint64_t guest_ram_resident(const struct guest *g)
+{
+	char path[64], line[LINE_BYTES];
+	uint64_t nbytes = 0, first, end, rss = 0;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/smaps", (int)g->qemu);
+	f = fopen(path, "r");
+	if (!f)
+		die(path);
+	while (fgets(line, sizeof(line), f)) {
+		if (sscanf(line, "%lx-%lx ", &first, &end) == 2)
+			nbytes = end - first;
+		if (nbytes == (uint64_t)g->ram_mib << 20 &&
+		    !strncmp(line, "Rss:", 4))
+			rss = strtoull(line + 4, NULL, 10);
+	}
+	fclose(f);
+	return rss;
+}
+
 static void measure_balloon(struct guest *g)
 {
 	uint64_t ticks;
 
 	serial_wait(g, "ready");
 	qmp_connect(g);
+	printf("bench qemu_full_kb %llu\n",
+	       (unsigned long long)guest_ram_resident(g));
 	ticks = balloon_resize(g, g->ram_mib - BALLOON_MIB);
+	printf("bench qemu_inflated_kb %llu\n",
+	       (unsigned long long)guest_ram_resident(g));
 	printf("bench qemu_inflate %.1f\n", (double)ticks / BALLOON_PAGES);
 	ticks = balloon_resize(g, g->ram_mib);
 	printf("bench qemu_deflate %.1f\n", (double)ticks / BALLOON_PAGES);
@@ -204,28 +230,6 @@ static uint64_t file_number(const char *path, const char *field)
 	}
 	fclose(f);
 	return value;
-}
-
-/* Resident kB of QEMU's one mapping that is as large as the guest's RAM. */
-static uint64_t guest_ram_resident(const struct guest *g)
-{
-	char path[64], line[LINE_BYTES];
-	uint64_t nbytes = 0, first, end, rss = 0;
-	FILE *f;
-
-	snprintf(path, sizeof(path), "/proc/%d/smaps", (int)g->qemu);
-	f = fopen(path, "r");
-	if (!f)
-		die(path);
-	while (fgets(line, sizeof(line), f)) {
-		if (sscanf(line, "%lx-%lx ", &first, &end) == 2)
-			nbytes = end - first;
-		if (nbytes == (uint64_t)g->ram_mib << 20 &&
-		    !strncmp(line, "Rss:", 4))
-			rss = strtoull(line + 4, NULL, 10);
-	}
-	fclose(f);
-	return rss;
 }
 
 static void measure_idle(struct guest *g, uint64_t free_before)
