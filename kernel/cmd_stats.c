@@ -34,10 +34,11 @@ struct stats_view {
 	struct vm_stats run;
 	struct aerostat_guest_stats guest;
 	bool has_guest; /* the guest publishes statistics */
+	uint64_t resize_ticks;
 };
 
 #define NR_CPU_COUNTERS	  9
-#define NR_MEM_COUNTERS	  17
+#define NR_MEM_COUNTERS	  18
 #define NR_GUEST_COUNTERS 12
 
 static void cpu_counters(const struct vm_stats *s, struct counter *out)
@@ -57,8 +58,9 @@ static void cpu_counters(const struct vm_stats *s, struct counter *out)
 	memcpy(out, c, sizeof(c));
 }
 
-static void mem_counters(const struct gspace_stats *m, struct counter *out)
+static void mem_counters(const struct stats_view *v, struct counter *out)
 {
+	const struct gspace_stats *m = &v->vm.mem;
 	const struct counter c[NR_MEM_COUNTERS] = {
 		{ "faults_committed", m->nr_commits },
 		{ "pages_committed", m->nr_commit_pages },
@@ -77,6 +79,7 @@ static void mem_counters(const struct gspace_stats *m, struct counter *out)
 		{ "overhead_frames", m->meta_frames },
 		{ "resident_pages", m->state[PG_RESIDENT] },
 		{ "ballooned_pages", m->state[PG_BALLOONED] },
+		{ "resize_ticks", v->resize_ticks },
 	};
 
 	memcpy(out, c, sizeof(c));
@@ -109,8 +112,10 @@ static void stats_take(struct vm *vm, struct stats_view *out)
 	vm_view_take(vm, &out->vm);
 	vm_get_stats(vm, &out->run);
 	/* The device page is there while the VM has its memory. */
-	if (out->vm.has_memory)
-		out->has_guest = memdev_get_guest_stats(vm, &out->guest);
+	if (!out->vm.has_memory)
+		return;
+	out->has_guest = memdev_get_guest_stats(vm, &out->guest);
+	out->resize_ticks = memdev_resize_ticks(vm);
 }
 
 static void json_exits(struct json *j, const struct vm_stats *s)
@@ -143,7 +148,7 @@ static void stats_json(const struct stats_view *v)
 	json_counters(j, c, NR_CPU_COUNTERS);
 	json_close_object(j);
 	json_exits(j, &v->run);
-	mem_counters(&v->vm.mem, c);
+	mem_counters(v, c);
 	json_open_object(j, "memory");
 	json_counters(j, c, NR_MEM_COUNTERS);
 	json_close_object(j);
@@ -197,7 +202,7 @@ static void stats_text(const struct stats_view *v)
 	cpu_counters(&v->run, c);
 	print_counters("processor", c, NR_CPU_COUNTERS);
 	print_exits(&v->run);
-	mem_counters(&v->vm.mem, c);
+	mem_counters(v, c);
 	print_counters("memory", c, NR_MEM_COUNTERS);
 	if (!v->has_guest) {
 		out_str("the guest publishes no statistics\n");

@@ -101,6 +101,11 @@ void vuart_set_listener(struct vm *vm, struct thread *t);
 bool acpi_pm_press_power_button(struct vm *vm);
 /* Memory device: tells the guest that the target changed / to shut down. */
 void memdev_notify_target(struct vm *vm);
+/*
+ * Ticks from the last change of the target until the guest reached it; 0: not
+ * yet, or no change in this run.
+ */
+uint64_t memdev_resize_ticks(struct vm *vm);
 bool memdev_request_shutdown(struct vm *vm);
 /* Asks for fresh statistics; they come a little later. False: no driver. */
 bool memdev_request_stats(struct vm *vm);

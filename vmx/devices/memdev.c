@@ -8,6 +8,7 @@
  */
 #include "vmx/devices/memdev.h"
 
+#include "kernel/clock.h"
 #include "kernel/directmap.h"
 #include "kernel/errno.h"
 #include "kernel/lib.h"
@@ -105,6 +106,8 @@ void memdev_reset(struct vm_devices *d)
 {
 	unmap_page(d);
 	__atomic_store_n(&d->mem.ready, false, __ATOMIC_RELEASE);
+	WRITE_ONCE(d->mem.target_tsc, 0);
+	WRITE_ONCE(d->mem.resize_ticks, 0);
 	page_fill(d);
 	pci_fill(d);
 }
@@ -132,6 +135,24 @@ static void post_event(struct vm_devices *d, uint32_t event)
 	pci_signal(&d->pci, func_of(d));
 }
 
+/* Notes when the guest has given back or taken what the target asks for. */
+static void note_progress(struct vm_devices *d)
+{
+	uint64_t since = READ_ONCE(d->mem.target_tsc);
+	struct gspace_stats st;
+
+	if (!since || READ_ONCE(d->mem.resize_ticks))
+		return;
+	gspace_get_stats(d->vm->gs, &st);
+	if (st.state[PG_BALLOONED] == st.size - st.target)
+		WRITE_ONCE(d->mem.resize_ticks, rdtsc() - since);
+}
+
+uint64_t memdev_resize_ticks(struct vm *vm)
+{
+	return vm->dev ? READ_ONCE(vm->dev->mem.resize_ticks) : 0;
+}
+
 void memdev_notify_target(struct vm *vm)
 {
 	struct vm_devices *d = vm->dev;
@@ -139,6 +160,9 @@ void memdev_notify_target(struct vm *vm)
 
 	if (!d)
 		return;
+	WRITE_ONCE(d->mem.target_tsc, rdtsc());
+	WRITE_ONCE(d->mem.resize_ticks, 0);
+	note_progress(d);
 	gspace_get_stats(vm->gs, &st);
 	__atomic_store_n(&d->mem.page->target_pages, st.target,
 			 __ATOMIC_RELEASE);
@@ -234,6 +258,7 @@ static int64_t do_batch(struct vcpu *v, uint64_t at, uint64_t npages,
 	if (err)
 		return err;
 	err = fn(vm->gs, gfns, (unsigned)npages, &done);
+	note_progress(vm->dev);
 	return done ? (int64_t)done : err;
 }
 

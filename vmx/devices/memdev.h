@@ -17,6 +17,9 @@ struct memdev {
 	bool is_mapped;			/* [pci.lock] */
 	gfn_t mapped_at;		/* [pci.lock] */
 	bool ready;			/* [atomic] the guest made MEM_SETUP */
+	uint64_t target_tsc; /* when the target was set; 0: never [atomic] */
+	uint64_t
+		resize_ticks; /* from then until reached; 0: not yet [atomic] */
 	/* Copies of gfn arrays, made when first needed. [own vCPU] */
 	uint64_t *batch[CONFIG_MAX_VCPUS];
 };
