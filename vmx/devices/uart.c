@@ -85,6 +85,16 @@ static void put_char(struct vuart_console *con, char c)
 	thread_unpark(con->listener);
 }
 
+void vuart_output_write(struct vm *vm, const char *s, size_t n)
+{
+	struct vuart_console *con = console_of(vm);
+
+	spin_lock(&con->lock);
+	for (size_t i = 0; con->ring && i < n; i++)
+		put_char(con, s[i]);
+	spin_unlock(&con->lock);
+}
+
 size_t vuart_output_read(struct vm *vm, uint64_t *pos, char *dst, size_t n,
 			 uint64_t *lost)
 {
