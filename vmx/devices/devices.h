@@ -112,12 +112,15 @@ bool memdev_request_stats(struct vm *vm);
 
 /*
  * Memory-device and balloon hypercalls (guest-stubs/abi.h), CPL checked by
- * the caller. Result for RAX. `*out` (RBX) where the call defines one.
+ * the caller. Result for RAX.
  */
 int64_t memdev_hypercall(struct vcpu *v, uint64_t nr, uint64_t a0, uint64_t a1,
 			 uint64_t a2, uint64_t a3);
 
-/* The guest's published statistics; false: none yet. */
+/*
+ * The guest's published statistics; false: none yet. Asks the guest for fresh
+ * ones, for the next call.
+ */
 struct aerostat_guest_stats;
 bool memdev_get_guest_stats(struct vm *vm, struct aerostat_guest_stats *out);
 

@@ -186,7 +186,9 @@ bool memdev_request_stats(struct vm *vm)
 
 	if (!d || !is_ready(d))
 		return false;
-	post_event(d, AEROSTAT_EV_STATS);
+	/* One request at a time. */
+	if (!(READ_ONCE(d->mem.page->events) & AEROSTAT_EV_STATS))
+		post_event(d, AEROSTAT_EV_STATS);
 	return true;
 }
 
@@ -208,6 +210,8 @@ bool memdev_get_guest_stats(struct vm *vm, struct aerostat_guest_stats *out)
 
 	if (!vm->dev)
 		return false;
+	/* Somebody looks: the next look finds news. */
+	(void)memdev_request_stats(vm);
 	src = &vm->dev->mem.page->stats;
 	for (unsigned i = 0; i < STATS_RETRIES; i++) {
 		uint64_t seq = __atomic_load_n(&src->seq, __ATOMIC_ACQUIRE);

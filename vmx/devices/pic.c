@@ -22,8 +22,12 @@
 void pic_reset(struct pic *pic)
 {
 	memset(pic, 0, sizeof(*pic));
-	for (unsigned i = 0; i < 2; i++)
+	/* Nothing gets through before a guest sets the vectors (ICW1 clears
+	 * the masks), as after a PC's firmware. */
+	for (unsigned i = 0; i < 2; i++) {
 		pic->chip[i].lowest = 7;
+		pic->chip[i].imr = 0xff;
+	}
 	/* Timer, keyboard, cascade; RTC and FPU error are always edges. */
 	pic->chip[MASTER].elcr_mask = 0xf8;
 	pic->chip[SLAVE].elcr_mask = 0xde;
