@@ -48,7 +48,7 @@ const struct shell_cmd shell_cmds[] = {
 	  .args = { SHELL_ARG_WORD, SHELL_ARG_WORD } },
 	{ "mem", "mem\nmem host\nmem NAME SIZE",
 	  "who has which memory; change a VM's target",
-	  "`mem` lists the host by type and every VM, in MiB: RESIDENT has\n"
+	  "`mem` lists the host by type and every VM, in MiB: RESID has\n"
 	  "host memory, HOLLOW was never touched, BALLOON was given back,\n"
 	  "ZERO is read but never written. `mem host` has the details.\n"
 	  "`mem NAME SIZE` sets the VM's target, for example `mem web 512M`;\n"

@@ -23,22 +23,40 @@ static void json_host(struct json *j, const struct frame_stats *s)
 	json_close_object(j);
 }
 
-static void host_summary(const struct frame_stats *s)
+/* What is there, by type, in lines of up to 80 columns. */
+static void host_types(const struct frame_stats *s)
 {
-	char text[24], clean[24], reserve[24];
+	size_t column = 0;
+	char item[48], text[24];
 
-	out_printf("host  %s MiB of RAM: %s MiB free-clean",
-		   out_mib(s->nr_total, text),
-		   out_mib(s->nr_free_clean, clean));
-	out_printf(", %s MiB free-dirty; reserve %s MiB\n     ",
-		   out_mib(s->nr_free_dirty, text),
-		   out_mib(s->reserve, reserve));
 	for (unsigned t = FRAME_ABSENT + 1; t < FRAME_NR_TYPES; t++) {
-		if (s->nr_type[t])
-			out_printf(" %s %s", frame_type_name(t),
-				   out_mib(s->nr_type[t], text));
+		size_t n;
+
+		if (!s->nr_type[t])
+			continue;
+		n = (size_t)snprintf(item, sizeof(item), "%s %s",
+				     frame_type_name(t),
+				     out_mib(s->nr_type[t], text));
+		if (column == 0 || column + n + 2 > 80) {
+			out_printf("%s      %s", column ? ",\n" : "", item);
+			column = 6 + n;
+		} else {
+			out_printf(", %s", item);
+			column += n + 2;
+		}
 	}
 	out_str("\n");
+}
+
+static void host_summary(const struct frame_stats *s)
+{
+	char total[24], clean[24], dirty[24], reserve[24];
+
+	out_printf(
+		"host  %s MiB: free %s clean and %s dirty; guests leave %s\n",
+		out_mib(s->nr_total, total), out_mib(s->nr_free_clean, clean),
+		out_mib(s->nr_free_dirty, dirty), out_mib(s->reserve, reserve));
+	host_types(s);
 }
 
 static void host_json(const struct frame_stats *s, const struct heap_stats *h)
@@ -108,6 +126,11 @@ static void mem_host(const struct shell_args *a)
 
 /* ---- all VMs ---- */
 
+static uint64_t whole_mib(uint64_t npages)
+{
+	return npages / (1048576 / PAGE_SIZE);
+}
+
 static void vm_row(const struct vm_view *v)
 {
 	const struct gspace_stats *m = &v->mem;
@@ -116,21 +139,18 @@ static void vm_row(const struct vm_view *v)
 				     m->state[PG_HOLLOW],
 				     m->state[PG_BALLOONED],
 				     m->state[PG_ZERO],
-				     m->target,
-				     m->min,
-				     m->boot,
-				     m->max };
+				     m->target };
 	char text[24];
 
-	out_printf("%-12s %-8s", v->cfg->name, vm_state_name(v->state));
-	for (size_t i = 0; i < ARRAY_SIZE(columns); i++) {
-		bool limit = i >= ARRAY_SIZE(columns) - 3;
-
-		out_printf(" %8s", v->has_memory || limit
-					   ? out_mib(columns[i], text)
-					   : "-");
-	}
-	out_str(m->waiting ? "  waits for host memory\n" : "\n");
+	out_printf("%-10s %-8s", v->cfg->name, vm_state_name(v->state));
+	for (size_t i = 0; i < ARRAY_SIZE(columns); i++)
+		out_printf(" %7s",
+			   v->has_memory ? out_mib(columns[i], text) : "-");
+	out_printf("  %llu/%llu/%llu%s\n",
+		   (unsigned long long)whole_mib(m->min),
+		   (unsigned long long)whole_mib(m->boot),
+		   (unsigned long long)whole_mib(m->max),
+		   m->waiting ? " waits for host memory" : "");
 }
 
 static void vm_json(struct json *j, const struct vm_view *v)
@@ -174,9 +194,6 @@ static void mem_all_json(const struct frame_stats *s)
 
 static void mem_all(const struct shell_args *a)
 {
-	static const char *const heads[] = { "SIZE",	"RESIDENT", "HOLLOW",
-					     "BALLOON", "ZERO",	    "TARGET",
-					     "MIN",	"BOOT",	    "MAX" };
 	struct frame_stats s;
 	struct vm_view v;
 
@@ -186,10 +203,9 @@ static void mem_all(const struct shell_args *a)
 		return;
 	}
 	host_summary(&s);
-	out_printf("%-12s %-8s", "VM (MiB)", "STATE");
-	for (size_t i = 0; i < ARRAY_SIZE(heads); i++)
-		out_printf(" %8s", heads[i]);
-	out_str("\n");
+	out_printf("%-10s %-8s %7s %7s %7s %7s %7s %7s  %s\n", "VM (MiB)",
+		   "STATE", "SIZE", "RESID", "HOLLOW", "BALLOON", "ZERO",
+		   "TARGET", "MIN/BOOT/MAX");
 	for (struct vm *vm = vm_first(); vm; vm = vm_next(vm)) {
 		vm_view_take(vm, &v);
 		vm_row(&v);

@@ -181,7 +181,8 @@ static void print_exits(const struct vm_stats *s)
 	bool shown[VMX_NR_REASONS] = { false };
 	int r;
 
-	out_printf("exits by reason\n");
+	if (s->exits_total)
+		out_str("exits by reason\n");
 	while ((r = next_reason(s, shown)) >= 0) {
 		uint64_t permille = s->exits[r] * 1000 / s->exits_total;
 

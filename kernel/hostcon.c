@@ -40,6 +40,7 @@ static enum hostcon_mode mode;	  /* [lock] */
 static char ring[RING];		  /* [lock] */
 static uint64_t head, tail;	  /* [lock] */
 static uint64_t nr_dropped;	  /* [lock] */
+static char last_char;		  /* [lock] */
 static bool tx_irq_on;		  /* [lock] */
 static char rx_ring[RX_RING];	  /* [lock] */
 static uint32_t rx_head, rx_tail; /* [lock] */
@@ -84,9 +85,11 @@ static void put_char(char c)
 static void put_text(const char *s, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
-		if (s[i] == '\n')
+		/* Guests and the line editor bring their own CR. */
+		if (s[i] == '\n' && last_char != '\r')
 			put_char('\r');
 		put_char(s[i]);
+		last_char = s[i];
 	}
 }
 

@@ -13,8 +13,9 @@
 #include "kernel/machine.h"
 #include "kernel/spinlock.h"
 
-#define LOG_LINES     512u
-#define LOG_TEXT_MAX  168u
+#define LOG_LINES 512u
+/* The longest line says what a configuration key should have been. */
+#define LOG_TEXT_MAX  296u
 #define LOG_PRINT_MAX (LOG_TEXT_MAX + 40u)
 
 struct log_line {

@@ -57,6 +57,14 @@ static void take_boot_info(const struct boot_info *bi)
 	info = *bi;
 }
 
+static void log_config_error(const struct config_error *e)
+{
+	char text[320];
+
+	config_error_format(e, text, sizeof(text));
+	log_err("config", "%s", text);
+}
+
 /* Errors are kept in host_config; the shell tells the administrator. */
 static void read_config(void)
 {
@@ -76,9 +84,7 @@ static void read_config(void)
 		log_err("config", "%u mistakes", host_config.nr_errors);
 	for (uint32_t i = 0;
 	     i < min(host_config.nr_errors, (uint32_t)CONFIG_MAX_ERRORS); i++)
-		log_err("config", "line=%u vm=%s: %s",
-			host_config.errors[i].line, host_config.errors[i].vm,
-			host_config.errors[i].text);
+		log_config_error(&host_config.errors[i]);
 }
 
 static void init_console(void)
