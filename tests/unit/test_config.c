@@ -401,6 +401,35 @@ static void test_every_key_is_documented(void **state)
 	}
 }
 
+/* `a | b` is written `a \\| b` in a table. */
+static void table_row(const struct config_key_doc *k, char *dst, size_t nbytes)
+{
+	size_t n = (size_t)snprintf(dst, nbytes, "| `%s` | ", k->key);
+
+	for (const char *v = k->values; *v; v++)
+		n += (size_t)snprintf(dst + n, nbytes - n, "%s%c",
+				      *v == '|' ? "\\" : "", *v);
+	snprintf(dst + n, nbytes - n, " | %s | %s |\n", k->dflt, k->meaning);
+}
+
+/* docs/config.md says of each key what config_keys[] says. */
+static void test_reference_is_current(void **state)
+{
+	static char doc[65536];
+	FILE *f = fopen("docs/config.md", "r");
+	char row[320];
+
+	(void)state;
+	assert_non_null(f);
+	doc[fread(doc, 1, sizeof(doc) - 1, f)] = '\0';
+	fclose(f);
+	for (size_t i = 0; i < nr_config_keys; i++) {
+		table_row(&config_keys[i], row, sizeof(row));
+		if (!strstr(doc, row))
+			fail_msg("docs/config.md lacks this row:\n%s", row);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -415,6 +444,7 @@ int main(void)
 		cmocka_unit_test(test_many_vms_and_errors),
 		cmocka_unit_test(test_error_format),
 		cmocka_unit_test(test_every_key_is_documented),
+		cmocka_unit_test(test_reference_is_current),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
