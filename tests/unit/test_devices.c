@@ -1,0 +1,671 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A guest's UART, PCI bus and memory device through its ports, and the ends of
+ * a run that ports can ask for.
+ *
+ * Sources: vmx/devices/lapic.c vmx/devices/lapic_regs.c
+ * Sources: vmx/devices/lapic_ipi.c vmx/devices/lapic_timer.c
+ * Sources: vmx/devices/irq.c vmx/devices/ioapic.c vmx/devices/pic.c
+ * Sources: vmx/devices/pit.c vmx/devices/rtc.c vmx/devices/pm.c
+ * Sources: vmx/devices/uart.c vmx/devices/pci.c vmx/devices/memdev.c
+ * Sources: vmx/devices/platform.c vmx/devices/devices.c
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+/* cmocka.h needs the four above */
+#include <cmocka.h>
+
+#include "fake_vm.h"
+#include "guest-stubs/abi.h"
+#include "kernel/errno.h"
+#include "mm/frame.h"
+
+/* ---- fakes of mm/ ---- */
+
+static struct {
+	bool is_mapped;
+	gfn_t at;
+	hfn_t frame;
+	unsigned nr_maps, nr_unmaps;
+	int map_err;
+	uint64_t target;
+	uint64_t gfns[GSPACE_BATCH_MAX];
+	unsigned npages, take; /* last batch; how many are good */
+	int batch_err;
+} mm;
+
+static uint8_t ram_page[4096];
+#define RAM_PAGE_GPA 0x10000ull
+
+int frame_alloc(unsigned order, enum frame_type type, unsigned flags,
+		hfn_t *out)
+{
+	assert_int_equal(order, 0);
+	assert_int_equal(type, FRAME_SHARED);
+	assert_true(flags & FA_ZERO);
+	*out = hfn(7);
+	memset(hfn_to_ptr(*out), 0, PAGE_SIZE);
+	return 0;
+}
+
+void frame_free(hfn_t first, unsigned order)
+{
+	assert_int_equal(first.raw, 7);
+	assert_int_equal(order, 0);
+	assert_false(mm.is_mapped);
+}
+
+int gspace_map_shared(struct gspace *gs, gfn_t g, hfn_t h, unsigned perms)
+{
+	(void)gs;
+	assert_int_equal(perms, S2_READ | S2_WRITE);
+	assert_false(mm.is_mapped);
+	if (mm.map_err)
+		return mm.map_err;
+	mm.is_mapped = true;
+	mm.at = g;
+	mm.frame = h;
+	mm.nr_maps++;
+	return 0;
+}
+
+void gspace_unmap_shared(struct gspace *gs, gfn_t g)
+{
+	(void)gs;
+	assert_true(mm.is_mapped);
+	assert_int_equal(g.raw, mm.at.raw);
+	/* May wait for other CPUs. */
+	assert_int_equal(fake_locks_held(), 0);
+	mm.is_mapped = false;
+	mm.nr_unmaps++;
+}
+
+void gspace_get_stats(struct gspace *gs, struct gspace_stats *out)
+{
+	(void)gs;
+	*out = (struct gspace_stats){ .size = 65536, .target = mm.target };
+}
+
+int guest_read(struct gspace *gs, gpa_t a, void *dst, uint64_t nbytes)
+{
+	(void)gs;
+	if (a.raw < RAM_PAGE_GPA || nbytes > 4096 ||
+	    a.raw - RAM_PAGE_GPA > 4096 - nbytes)
+		return -EFAULT;
+	memcpy(dst, ram_page + (a.raw - RAM_PAGE_GPA), nbytes);
+	return 0;
+}
+
+static int batch(const uint64_t *gfns, unsigned npages, unsigned *done)
+{
+	assert_int_equal(fake_locks_held(), 0);
+	memcpy(mm.gfns, gfns, npages * sizeof(*gfns));
+	mm.npages = npages;
+	*done = min(npages, mm.take);
+	return *done < npages ? mm.batch_err : 0;
+}
+
+int gspace_inflate(struct gspace *gs, const uint64_t *gfns, unsigned npages,
+		   unsigned *done)
+{
+	(void)gs;
+	return batch(gfns, npages, done);
+}
+
+int gspace_deflate(struct gspace *gs, const uint64_t *gfns, unsigned npages,
+		   unsigned *done)
+{
+	(void)gs;
+	return batch(gfns, npages, done);
+}
+
+int gspace_discard(struct gspace *gs, gfn_t g, uint64_t npages, uint64_t *taken)
+{
+	(void)gs;
+	mm.gfns[0] = g.raw;
+	*taken = npages;
+	return 0;
+}
+
+/* ---- the machine ---- */
+
+static struct vcpu *const cpu = &fake_vcpus[0];
+
+static int setup(void **state)
+{
+	(void)state;
+	memset(&mm, 0, sizeof(mm));
+	mm.target = 50000;
+	mm.take = GSPACE_BATCH_MAX;
+	fake_cfg.debug_exit = 0xf4;
+	fake_vm.debug_exited = false;
+	fake_vm_create(1);
+	fake_ram_create(1 << 20);
+	assert_int_equal(devices_create(&fake_vm), 0);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	vuart_set_listener(&fake_vm, NULL);
+	devices_destroy(&fake_vm);
+	assert_null(fake_vm.dev);
+	fake_vm_destroy();
+	fake_ram_destroy();
+	return 0;
+}
+
+static uint32_t in(uint16_t port, unsigned nbytes)
+{
+	uint32_t val;
+
+	assert_true(devices_pio_read(cpu, port, nbytes, &val));
+	return val;
+}
+
+static void out(uint16_t port, unsigned nbytes, uint32_t val)
+{
+	assert_true(devices_pio_write(cpu, port, nbytes, val));
+}
+
+static uint8_t inb(uint16_t port)
+{
+	return (uint8_t)in(port, 1);
+}
+
+static void outb(uint16_t port, uint8_t val)
+{
+	out(port, 1, val);
+}
+
+static bool irq_is_high(unsigned irq)
+{
+	return fake_vm.dev->irqchip.ioapic.lines >> irq & 1;
+}
+
+/* ---- UART ---- */
+
+#define COM 0x3f8u
+
+static void uart_is_a_16550a(void **state)
+{
+	(void)state;
+	/* As Linux's 8250 driver looks for it. */
+	outb(COM + 1, 0);
+	assert_int_equal(inb(COM + 1), 0);
+	outb(COM + 1, 0xff);
+	assert_int_equal(inb(COM + 1), 0x0f);
+	outb(COM + 1, 0);
+	outb(COM + 4, 0x1a); /* loopback, OUT2, RTS */
+	assert_int_equal(inb(COM + 6) & 0xf0, 0x90);
+	outb(COM + 4, 0);
+	assert_int_equal(inb(COM + 6) & 0xf0, 0xb0);
+	assert_int_equal(inb(COM + 2) & 0xc0, 0);
+	outb(COM + 2, 1);
+	assert_int_equal(inb(COM + 2) & 0xc0, 0xc0);
+	outb(COM + 7, 0xa5);
+	assert_int_equal(inb(COM + 7), 0xa5);
+	outb(COM + 3, 0x83);
+	outb(COM, 1);
+	outb(COM + 1, 0);
+	assert_int_equal(inb(COM), 1);
+	outb(COM + 3, 3);
+	assert_int_equal(inb(COM + 5), 0x60);
+}
+
+static void uart_output_and_lost_characters(void **state)
+{
+	uint64_t pos = vuart_output_end(&fake_vm), start = pos, lost;
+	char text[16];
+
+	(void)state;
+	for (const char *s = "hello"; *s; s++)
+		outb(COM, (uint8_t)*s);
+	assert_int_equal(vuart_output_read(&fake_vm, &pos, text, 16, &lost), 5);
+	assert_memory_equal(text, "hello", 5);
+	assert_int_equal(lost, 0);
+	assert_int_equal(pos, start + 5);
+	/* Nobody reads: the oldest go. */
+	for (unsigned i = 0; i < VUART_RING + 10; i++)
+		outb(COM, (uint8_t)('a' + i % 26));
+	assert_int_equal(vuart_output_read(&fake_vm, &pos, text, 4, &lost), 4);
+	assert_int_equal(lost, 10);
+	assert_memory_equal(text, "klmn", 4);
+	/* What was printed outlives the run. */
+	devices_destroy(&fake_vm);
+	pos = vuart_output_end(&fake_vm) - 1;
+	assert_int_equal(vuart_output_read(&fake_vm, &pos, text, 16, &lost), 1);
+	assert_int_equal(devices_create(&fake_vm), 0);
+}
+
+static void uart_wakes_its_listener_once(void **state)
+{
+	struct thread *me = thread_self();
+	uint64_t pos = vuart_output_end(&fake_vm), lost;
+	unsigned before = fake_nr_unparks;
+	char text[64];
+
+	(void)state;
+	vuart_set_listener(&fake_vm, me);
+	for (unsigned i = 0; i < 20; i++)
+		outb(COM, 'x');
+	assert_int_equal(fake_nr_unparks, before + 1);
+	assert_int_equal(vuart_output_read(&fake_vm, &pos, text, 64, &lost),
+			 20);
+	outb(COM, 'x');
+	assert_int_equal(fake_nr_unparks, before + 2);
+}
+
+static void uart_transmit_interrupt(void **state)
+{
+	(void)state;
+	outb(COM + 4, 0x08);
+	assert_false(irq_is_high(4));
+	outb(COM + 1, 2);
+	assert_true(irq_is_high(4));
+	assert_int_equal(inb(COM + 2) & 0xf, 2);
+	assert_false(irq_is_high(4));
+	assert_int_equal(inb(COM + 2) & 0xf, 1);
+	outb(COM, 'x');
+	assert_true(irq_is_high(4));
+	/* Without OUT2 it does not reach the bus. */
+	outb(COM + 4, 0);
+	assert_false(irq_is_high(4));
+	outb(COM + 4, 8);
+	assert_true(irq_is_high(4));
+	outb(COM + 1, 0);
+	assert_false(irq_is_high(4));
+}
+
+static void uart_receive_interrupt(void **state)
+{
+	(void)state;
+	outb(COM + 4, 0x08);
+	outb(COM + 2, 0x81); /* trigger at 8 */
+	outb(COM + 1, 1);
+	assert_int_equal(vuart_input(&fake_vm, "abc", 3), 3);
+	assert_true(irq_is_high(4));
+	assert_int_equal(inb(COM + 2) & 0xf, 0xc);
+	assert_int_equal(vuart_input(&fake_vm, "defgh", 5), 5);
+	assert_int_equal(inb(COM + 2) & 0xf, 4);
+	assert_int_equal(inb(COM + 5) & 1, 1);
+	for (const char *s = "abcdefgh"; *s; s++)
+		assert_int_equal(inb(COM), *s);
+	assert_int_equal(inb(COM + 5) & 1, 0);
+	assert_false(irq_is_high(4));
+	/* Receiving comes before transmitting. */
+	outb(COM + 1, 3);
+	(void)vuart_input(&fake_vm, "z", 1);
+	assert_int_equal(inb(COM + 2) & 0xf, 0xc);
+	(void)inb(COM);
+	assert_int_equal(inb(COM + 2) & 0xf, 2);
+}
+
+static void uart_input_is_bounded(void **state)
+{
+	static char much[1000];
+
+	(void)state;
+	assert_int_equal(vuart_input(&fake_vm, much, sizeof(much)),
+			 UART_INPUT_RING);
+	assert_int_equal(vuart_input(&fake_vm, much, sizeof(much)), 0);
+	outb(COM + 2, 3);
+	assert_int_equal(inb(COM + 5) & 1, 0);
+	assert_int_equal(vuart_input(&fake_vm, much, 5), 5);
+}
+
+static void uart_loopback(void **state)
+{
+	uint64_t end = vuart_output_end(&fake_vm);
+
+	(void)state;
+	outb(COM + 4, 0x10);
+	outb(COM, 'q');
+	assert_int_equal(vuart_output_end(&fake_vm), end);
+	assert_int_equal(inb(COM), 'q');
+	assert_int_equal(vuart_input(&fake_vm, "x", 1), 0);
+}
+
+/* ---- PCI ---- */
+
+static void pci_select(unsigned device, unsigned off)
+{
+	out(0xcf8, 4, 0x80000000u | device << 11 | (off & 0xfc));
+}
+
+static uint32_t cfg_rd(unsigned device, unsigned off, unsigned nbytes)
+{
+	pci_select(device, off);
+	return in((uint16_t)(0xcfc + (off & 3)), nbytes);
+}
+
+static void cfg_wr(unsigned device, unsigned off, unsigned nbytes, uint32_t val)
+{
+	pci_select(device, off);
+	out((uint16_t)(0xcfc + (off & 3)), nbytes, val);
+}
+
+static void pci_enumeration(void **state)
+{
+	(void)state;
+	out(0xcf8, 4, 0x80000000u);
+	assert_int_equal(in(0xcf8, 4), 0x80000000u);
+	assert_int_equal(cfg_rd(0, 0, 2), AEROSTAT_PCI_VENDOR);
+	assert_int_equal(cfg_rd(0, 8, 4) >> 8, 0x060000);
+	assert_int_equal(cfg_rd(1, 0, 4),
+			 AEROSTAT_PCI_VENDOR | AEROSTAT_PCI_DEVICE << 16);
+	assert_int_equal(cfg_rd(1, 2, 2), AEROSTAT_PCI_DEVICE);
+	assert_int_equal(cfg_rd(1, 0x3d, 1), 1);
+	assert_int_equal(cfg_rd(2, 0, 4), 0xffffffff);
+	/* IDs can't be written. */
+	cfg_wr(1, 0, 4, 0);
+	assert_int_equal(cfg_rd(1, 0, 2), AEROSTAT_PCI_VENDOR);
+	/* Without the enable bit there is nothing. */
+	out(0xcf8, 4, 1u << 11);
+	assert_int_equal(in(0xcfc, 4), 0xffffffff);
+}
+
+static void pci_bar_moves_the_page(void **state)
+{
+	(void)state;
+	assert_false(mm.is_mapped);
+	assert_int_equal(cfg_rd(1, 0x10, 4), 0xfe000000);
+	cfg_wr(1, 0x10, 4, 0xffffffff);
+	assert_int_equal(cfg_rd(1, 0x10, 4), 0xfffff000);
+	cfg_wr(1, 0x10, 4, 0xfe000000);
+	assert_int_equal(mm.nr_maps, 0);
+	cfg_wr(1, 4, 2, 0x0006);
+	assert_true(mm.is_mapped);
+	assert_int_equal(mm.at.raw, 0xfe000);
+	assert_int_equal(mm.frame.raw, 7);
+	/* Other writes leave it alone. */
+	cfg_wr(1, 0x3c, 1, 11);
+	assert_int_equal(mm.nr_maps, 1);
+	cfg_wr(1, 0x10, 4, 0xd0000000);
+	assert_int_equal(mm.at.raw, 0xd0000);
+	/* Not over RAM, nor over the APICs. */
+	cfg_wr(1, 0x10, 4, 0x00100000);
+	assert_false(mm.is_mapped);
+	cfg_wr(1, 0x10, 4, 0xfee00000);
+	assert_false(mm.is_mapped);
+	cfg_wr(1, 0x10, 4, 0xd0000000);
+	assert_true(mm.is_mapped);
+	cfg_wr(1, 4, 2, 0);
+	assert_false(mm.is_mapped);
+	/* No memory for it: an error of this VM alone. */
+	mm.map_err = -ENOMEM;
+	cfg_wr(1, 4, 2, 2);
+	assert_false(mm.is_mapped);
+}
+
+/* MSI capability at 0x40: vector 0x41, to the first processor. */
+static void msi_on(void)
+{
+	assert_int_equal(cfg_rd(1, 0x34, 1), 0x40);
+	assert_int_equal(cfg_rd(1, 0x40, 1), 5);
+	cfg_wr(1, 0x44, 4, 0xfee00000);
+	cfg_wr(1, 0x48, 4, 0);
+	cfg_wr(1, 0x4c, 2, 0x41);
+	cfg_wr(1, 0x42, 2, 1);
+	assert_int_equal(cfg_rd(1, 0x42, 2), 0x181);
+	assert_int_equal(lapic_msr_write(cpu->lapic, 0x1b, 0xfee00d00), 0);
+	assert_int_equal(lapic_msr_write(cpu->lapic, 0x80f, 0x1ff), 0);
+}
+
+static bool take_msi(void)
+{
+	if (lapic_pending_vector(cpu->lapic) != 0x41)
+		return false;
+	lapic_accept(cpu->lapic, 0x41);
+	assert_int_equal(lapic_msr_write(cpu->lapic, 0x80b, 0), 0);
+	return true;
+}
+
+static int64_t call(uint64_t nr, uint64_t a0, uint64_t a1)
+{
+	return memdev_hypercall(cpu, nr, a0, a1, 0, 0);
+}
+
+static struct aerostat_mem_page *shared(void)
+{
+	return hfn_to_ptr(hfn(7));
+}
+
+static void memdev_events_by_msi(void **state)
+{
+	(void)state;
+	msi_on();
+	mm.target = 40000;
+	memdev_notify_target(&fake_vm);
+	assert_int_equal(shared()->target_pages, 40000);
+	/* Nobody has set it up yet. */
+	assert_false(take_msi());
+	assert_false(memdev_request_shutdown(&fake_vm));
+	assert_int_equal(call(AEROSTAT_HC_MEM_SETUP, 1, 0), 0);
+	memdev_notify_target(&fake_vm);
+	assert_true(take_msi());
+	assert_int_equal(shared()->events, AEROSTAT_EV_TARGET);
+	assert_false(irq_is_high(10));
+	/* Masked: pending, sent when unmasked. */
+	cfg_wr(1, 0x50, 4, 1);
+	assert_true(memdev_request_shutdown(&fake_vm));
+	assert_false(take_msi());
+	assert_int_equal(cfg_rd(1, 0x54, 4), 1);
+	cfg_wr(1, 0x50, 4, 0);
+	assert_true(take_msi());
+	assert_int_equal(cfg_rd(1, 0x54, 4), 0);
+	assert_int_equal(shared()->events,
+			 AEROSTAT_EV_TARGET | AEROSTAT_EV_SHUTDOWN);
+	assert_int_equal(call(AEROSTAT_HC_MEM_SETUP, 0, 0), 0);
+	memdev_notify_target(&fake_vm);
+	assert_false(take_msi());
+}
+
+static void memdev_events_by_inta(void **state)
+{
+	(void)state;
+	assert_int_equal(call(AEROSTAT_HC_MEM_SETUP, 1, 0), 0);
+	memdev_notify_target(&fake_vm);
+	assert_true(irq_is_high(10));
+	assert_int_equal(cfg_rd(1, 6, 2) & 8, 8);
+	cfg_wr(1, 4, 2, 0x400);
+	assert_false(irq_is_high(10));
+	cfg_wr(1, 4, 2, 0);
+	assert_true(irq_is_high(10));
+	assert_int_equal(call(AEROSTAT_HC_MEM_TARGET, 0, 0), 50000);
+	assert_false(irq_is_high(10));
+	assert_int_equal(cfg_rd(1, 6, 2) & 8, 0);
+}
+
+static void memdev_batches(void **state)
+{
+	const uint64_t nr = AEROSTAT_HC_MEM_INFLATE;
+
+	(void)state;
+	for (uint64_t i = 0; i < 512; i++)
+		memcpy(ram_page + i * 8, &(uint64_t){ i + 1000 }, 8);
+	assert_int_equal(call(nr, RAM_PAGE_GPA, 1), -ENODEV);
+	assert_int_equal(call(AEROSTAT_HC_MEM_SETUP, 1, 0), 0);
+	assert_int_equal(call(nr, RAM_PAGE_GPA, 512), 512);
+	assert_int_equal(mm.npages, 512);
+	assert_int_equal(mm.gfns[511], 1511);
+	assert_int_equal(call(nr, RAM_PAGE_GPA, 0), 0);
+	assert_int_equal(call(nr, RAM_PAGE_GPA, 513), -E2BIG);
+	assert_int_equal(call(nr, RAM_PAGE_GPA, ~0ull), -E2BIG);
+	assert_int_equal(call(nr, RAM_PAGE_GPA + 4, 1), -EINVAL);
+	assert_int_equal(call(nr, RAM_PAGE_GPA + 8, 512), -EFAULT);
+	assert_int_equal(call(nr, ~0ull - 7, 2), -EFAULT);
+	/* Partial success; then the reason. */
+	mm.take = 3;
+	mm.batch_err = -ENOSPC;
+	assert_int_equal(call(nr, RAM_PAGE_GPA, 10), 3);
+	mm.take = 0;
+	assert_int_equal(call(AEROSTAT_HC_MEM_DEFLATE, RAM_PAGE_GPA, 10),
+			 -ENOSPC);
+	assert_int_equal(call(AEROSTAT_HC_MEM_DISCARD, 5, 100), 100);
+	assert_int_equal(call(AEROSTAT_HC_MEM_DISCARD, 5, 262145), -E2BIG);
+	assert_int_equal(call(AEROSTAT_HC_MEM_DISCARD, ~0ull, 2), -EINVAL);
+	assert_int_equal(call(AEROSTAT_HC_MEM_DISCARD + 1, 0, 0), -ENOSYS);
+}
+
+static void memdev_statistics(void **state)
+{
+	struct aerostat_guest_stats st;
+
+	(void)state;
+	assert_false(memdev_get_guest_stats(&fake_vm, &st));
+	shared()->stats.mem_free = 123;
+	shared()->stats.seq = 3;
+	assert_false(memdev_get_guest_stats(&fake_vm, &st));
+	shared()->stats.seq = 4;
+	assert_true(memdev_get_guest_stats(&fake_vm, &st));
+	assert_int_equal(st.mem_free, 123);
+	/* Looking asks a driver for news. */
+	assert_int_equal(shared()->events, 0);
+	assert_int_equal(call(AEROSTAT_HC_MEM_SETUP, 1, 0), 0);
+	assert_true(memdev_get_guest_stats(&fake_vm, &st));
+	assert_int_equal(shared()->events, AEROSTAT_EV_STATS);
+}
+
+static void reset_is_power_on(void **state)
+{
+	(void)state;
+	cfg_wr(1, 0x10, 4, 0xd0000000);
+	cfg_wr(1, 4, 2, 6);
+	msi_on();
+	assert_int_equal(call(AEROSTAT_HC_MEM_SETUP, 1, 0), 0);
+	outb(COM + 1, 3);
+	shared()->stats.seq = 2;
+	devices_reset(&fake_vm);
+	assert_false(mm.is_mapped);
+	assert_int_equal(cfg_rd(1, 0x10, 4), 0xfe000000);
+	assert_int_equal(cfg_rd(1, 4, 2), 0);
+	assert_int_equal(cfg_rd(1, 0x42, 2), 0x180);
+	assert_int_equal(inb(COM + 1), 0);
+	assert_int_equal(shared()->stats.seq, 0);
+	assert_int_equal(shared()->size_pages, 65536);
+	assert_int_equal(call(AEROSTAT_HC_MEM_TARGET, 0, 0), -ENODEV);
+	assert_false(lapic_is_x2apic(cpu->lapic));
+}
+
+/* ---- ports that end a run; nobody's ports ---- */
+
+static void resets(void **state)
+{
+	(void)state;
+	outb(0xcf9, 0x02);
+	assert_int_equal(fake_end, -1);
+	outb(0xcf9, 0x06);
+	assert_int_equal(fake_end, VM_END_REBOOT);
+	fake_end = -1;
+	assert_int_equal(inb(0x64) & 3, 0);
+	outb(0x64, 0xfe);
+	assert_int_equal(fake_end, VM_END_REBOOT);
+	fake_end = -1;
+	outb(0x64, 0xd1);
+	outb(0x60, 0xdf);
+	assert_int_equal(fake_end, -1);
+	outb(0x64, 0xd1);
+	outb(0x60, 0xfe);
+	assert_int_equal(fake_end, VM_END_REBOOT);
+	fake_end = -1;
+	outb(0x92, 0x02);
+	assert_int_equal(fake_end, -1);
+	outb(0x92, 0x03);
+	assert_int_equal(fake_end, VM_END_REBOOT);
+}
+
+static void debug_exit_of_each_width(void **state)
+{
+	(void)state;
+	out(0xf4, 4, 0xdeadbeef);
+	assert_int_equal(fake_end, VM_END_DEBUG_EXIT);
+	assert_true(fake_vm.debug_exited);
+	assert_int_equal(fake_vm.debug_exit_value, 0xdeadbeef);
+	out(0xf4, 2, 0x12345);
+	assert_int_equal(fake_vm.debug_exit_value, 0x2345);
+	out(0xf4, 1, 0x12345);
+	assert_int_equal(fake_vm.debug_exit_value, 0x45);
+}
+
+static void nobodys_ports(void **state)
+{
+	uint64_t before = fake_vm.unknown_ports;
+	uint32_t val;
+
+	(void)state;
+	assert_false(devices_pio_read(cpu, 0x2e8, 1, &val));
+	assert_int_equal(val, 0xff);
+	assert_false(devices_pio_read(cpu, 0xffff, 4, &val));
+	assert_int_equal(val, 0xffffffff);
+	assert_false(devices_pio_write(cpu, 0x2e8, 4, 0));
+	assert_int_equal(fake_vm.unknown_ports, before + 3);
+	/* A wide access is split; what is past the device is all ones. */
+	outb(0x21, 0x5a);
+	assert_int_equal(in(0x20, 4) >> 8, 0xffff5a);
+}
+
+static void every_port_survives_every_width(void **state)
+{
+	uint32_t val;
+
+	(void)state;
+	fake_vm.debug_exited = false;
+	srand(4);
+	for (unsigned port = 0; port < 0x10000; port++)
+		for (unsigned n = 1; n <= 4; n *= 2) {
+			(void)devices_pio_write(cpu, (uint16_t)port, n,
+						(uint32_t)rand());
+			(void)devices_pio_read(cpu, (uint16_t)port, n, &val);
+			assert_true(n == 4 || val < 1u << n * 8);
+			assert_int_equal(fake_locks_held(), 0);
+		}
+}
+
+static void nobodys_memory(void **state)
+{
+	uint64_t val;
+
+	(void)state;
+	assert_false(devices_mmio_read(cpu, gpa(0xd0000000), 8, &val));
+	assert_int_equal(val, ~0ull);
+	assert_false(devices_mmio_read(cpu, gpa(0xd0000000), 2, &val));
+	assert_int_equal(val, 0xffff);
+	assert_false(devices_mmio_write(cpu, gpa(0xd0000000), 4, 0));
+	assert_true(devices_mmio_read(cpu, gpa(0xfee00030), 4, &val));
+	assert_int_equal(val & 0xff, 0x14);
+	assert_true(devices_mmio_read(cpu, gpa(0xfec00000), 4, &val));
+}
+
+#define T(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(uart_is_a_16550a),
+		T(uart_output_and_lost_characters),
+		T(uart_wakes_its_listener_once),
+		T(uart_transmit_interrupt),
+		T(uart_receive_interrupt),
+		T(uart_input_is_bounded),
+		T(uart_loopback),
+		T(pci_enumeration),
+		T(pci_bar_moves_the_page),
+		T(memdev_events_by_msi),
+		T(memdev_events_by_inta),
+		T(memdev_batches),
+		T(memdev_statistics),
+		T(reset_is_power_on),
+		T(resets),
+		T(debug_exit_of_each_width),
+		T(nobodys_ports),
+		T(every_port_survives_every_width),
+		T(nobodys_memory),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
