@@ -122,6 +122,68 @@ static long inflate_batch(struct aerostat *a, u64 want)
 }
 
 /*
+ * How many pages the next batch should take: blocks of 2 MiB went in with
+ * their last page on top, so a batch ends before such a page and the
+ * block behind it comes out in one piece. Wrong guesses cost nothing but time.
+ */
+static unsigned int next_batch(struct aerostat *a, u64 want)
+{
+	unsigned int n = 0;
+	struct page *page;
+	unsigned long flags;
+
+	spin_lock_irqsave(&a->balloon.pages_lock, flags);
+	list_for_each_entry(page, &a->balloon.pages, lru)
+	{
+		if (n && page_to_pfn(page) % BATCH == BATCH - 1)
+			break;
+		if (++n == BATCH || n == want)
+			break;
+	}
+	spin_unlock_irqrestore(&a->balloon.pages_lock, flags);
+	return n;
+}
+
+static bool is_block(struct page **pages, unsigned int n)
+{
+	unsigned long last = page_to_pfn(pages[0]);
+
+	if (n != BATCH || last % BATCH != BATCH - 1)
+		return false;
+	for (unsigned int i = 1; i < n; i++) {
+		if (page_to_pfn(pages[i]) != last - i)
+			return false;
+	}
+	return true;
+}
+
+/*
+ * Frees pages that nobody else should hold. A whole block goes back as one:
+ * its tails give up their references (only ours, or page_ref_freeze() fails
+ * and they are freed one by one), which saves the allocator merging them.
+ */
+static void release_batch(struct page **pages, unsigned int n)
+{
+	unsigned int tails = 0;
+
+	if (!is_block(pages, n)) {
+		release_pages(pages, n);
+		return;
+	}
+	while (tails < BATCH - 1 && page_ref_freeze(pages[tails], 1)) {
+		/* "Was movable" stays behind; the allocator clears heads'. */
+		pages[tails++]->mapping = NULL;
+	}
+	if (tails == BATCH - 1) {
+		__free_pages(pages[BATCH - 1], BATCH_ORDER);
+		return;
+	}
+	while (tails--)
+		page_ref_unfreeze(pages[tails], 1);
+	release_pages(pages, n);
+}
+
+/*
  * One batch out of the balloon. The pages return to the kernel even if the
  * hypervisor objects: a ballooned page may be touched, so no harm is done.
  * Returns the pages that came out; 0: all others are being migrated.
@@ -132,26 +194,25 @@ static unsigned int deflate_batch(struct aerostat *a, u64 want)
 	struct page *page, *next;
 	LIST_HEAD(pages);
 
-	balloon_page_list_dequeue(&a->balloon, &pages, min_t(u64, want, BATCH));
-	list_for_each_entry_safe(page, next, &pages, lru)
+	balloon_page_list_dequeue(&a->balloon, &pages, next_batch(a, want));
+	list_for_each_entry_safe_reverse(page, next, &pages, lru)
 	{
 		list_del(&page->lru);
+		a->gfns[n] = page_to_pfn(page);
 		a->batch[n++] = page;
 	}
 	while (done < n) {
-		long ret;
+		long ret =
+			aerostat_call(AEROSTAT_HC_MEM_DEFLATE,
+				      virt_to_phys(a->gfns + done), n - done);
 
-		for (unsigned int i = done; i < n; i++)
-			a->gfns[i] = page_to_pfn(a->batch[i]);
 		a->count.calls++;
-		ret = aerostat_call(AEROSTAT_HC_MEM_DEFLATE,
-				    virt_to_phys(a->gfns + done), n - done);
 		if (ret <= 0)
 			a->count.refused++;
 		done += ret > 0 ? ret : 1;
 	}
 	account_pages(a->batch, n, 1);
-	release_pages(a->batch, n);
+	release_batch(a->batch, n);
 	a->nr_pages -= n;
 	a->count.deflated += n;
 	return n;

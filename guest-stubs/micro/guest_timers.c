@@ -23,6 +23,7 @@ const char guest_name[] = "timers";
 #define MSR_X2APIC	 0x800
 #define MSR_TSC_DEADLINE 0x6e0
 #define F1_ECX_DEADLINE	 (1u << 24)
+#define F1_ECX_X2APIC	 (1u << 21)
 
 static volatile unsigned nr_irqs;
 static bool is_x2;
@@ -102,6 +103,8 @@ void guest_main(void)
 	out8(0xa1, 0xff);
 	check_modes();
 	check_deadline();
+	if (!(cpuid_read(1, 0).ecx & F1_ECX_X2APIC))
+		return;
 	msr_write(MSR_APIC_BASE, msr_read(MSR_APIC_BASE) | APIC_BASE_X2);
 	is_x2 = true;
 	check_modes();
