@@ -12,22 +12,11 @@
 #include "kernel/addr.h"
 #include "kernel/compiler.h"
 #include "kernel/config.h"
+#include "mm/page_state.h"
 #include "mm/stage2.h"
 
 struct gspace;
 struct mobject;
-
-enum page_state {
-	PG_HOLLOW,
-	PG_RESIDENT,
-	PG_ZERO,
-	PG_BALLOONED,
-	PG_COMPRESSED,
-	PG_SWAPPED,
-	PG_ON_DISK,
-	PG_UNPLUGGED, /* later issues */
-	PG_NR_STATES
-};
 
 struct gspace_params {
 	const char *name; /* the VM's, for messages; not copied */
@@ -105,9 +94,11 @@ MUST_CHECK int guest_zero(struct gspace *gs, gpa_t a, uint64_t nbytes);
  * up its frame, if that keeps the VM at or above mem.min. Deflate: ballooned
  * pages become hollow. Stops at the first bad page: *done says how many were
  * taken; result 0 (all), -EINVAL (page is not RAM, or already / not ballooned),
- * -ENOSPC (limit: min, target), -ENOMEM (no memory to split a large page).
- * npages <= GSPACE_BATCH_MAX. Thread context, no lock held; flushes before
- * frames are freed.
+ * -ENOSPC (inflating would go below mem.min), -ENOMEM (no memory to split a
+ * large page). Deflating is never refused for the target's sake: a touch
+ * would take the page back anyway, and a driver that is unloaded must be able
+ * to give back all; the hard limit is mem.max. npages <= GSPACE_BATCH_MAX.
+ * Thread context, no lock held; flushes before frames are freed.
  */
 #define GSPACE_BATCH_MAX 512u
 MUST_CHECK int gspace_inflate(struct gspace *gs, const uint64_t *gfns,
@@ -128,6 +119,14 @@ MUST_CHECK int gspace_discard(struct gspace *gs, gfn_t g, uint64_t npages,
  * [mem.min, mem.boot]. The caller notifies the guest.
  */
 MUST_CHECK int gspace_set_target(struct gspace *gs, uint64_t nbytes);
+
+/*
+ * Puts one 2 MiB range of small pages that has become wholly resident
+ * together again: in place if its frames are adjacent, else by copying to a
+ * 2 MiB block while memory is plentiful. True if there was something to
+ * do. For idle moments; thread context, no lock held; flushes.
+ */
+bool gspace_collapse_some(void);
 
 struct gspace_stats {
 	uint64_t size;			 /* pages: sum of all states */

@@ -47,6 +47,15 @@ static struct {
 	struct heap_stats stats; /* [lock] */
 } heap = { .lock = SPINLOCK_INIT(LOCK_HEAP, "heap") };
 
+void heap_init(void)
+{
+	heap.stats = (struct heap_stats){ 0 };
+	for (unsigned i = 0; i < ARRAY_SIZE(classes); i++) {
+		classes[i].head = SLAB_END;
+		classes[i].empty = 0;
+	}
+}
+
 static struct slab_class *class_for(size_t nbytes)
 {
 	for (unsigned i = 0; i < ARRAY_SIZE(classes); i++)

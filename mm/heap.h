@@ -9,6 +9,9 @@
 
 #include "kernel/compiler.h"
 
+/* An empty heap; from mm_init(). */
+void heap_init(void);
+
 /* NULL when memory ran out. Thread context; takes LOCK_HEAP. */
 MUST_CHECK void *kmalloc(size_t nbytes);
 MUST_CHECK void *kzalloc(size_t nbytes);

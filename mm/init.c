@@ -13,6 +13,7 @@
 #include "kernel/lib.h"
 #include "kernel/log.h"
 #include "mm/frame_priv.h"
+#include "mm/heap.h"
 #include "mm/memwait.h"
 
 #define LOW_FRAMES    256u	     /* below 1 MiB */
@@ -221,6 +222,7 @@ int mm_init(const struct boot_mem *map, uint32_t nr, uint64_t reserve)
 	zone_init(&zones[0], 0);
 	nr_zones = 1;
 	memwait_init();
+	heap_init();
 	mark_map(map, nr);
 	mark(room.raw, room.raw + npages, FRAME_RECORDS);
 	keep_low_memory();

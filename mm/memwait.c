@@ -8,6 +8,7 @@
  */
 #include "mm/memwait.h"
 #include "kernel/clock.h"
+#include "kernel/log.h"
 #include "kernel/thread.h"
 #include "mm/frame.h"
 
@@ -27,11 +28,26 @@ void memwait_init(void)
 	waitq_init(&waiters);
 }
 
-void memwait_wait(const volatile bool *stop)
+static void log_wait(const char *name, uint64_t npages)
 {
-	struct waitq_entry e;
-	uint64_t impatient = rdtsc() + ns_to_tsc(PATIENCE_NS);
+	struct frame_stats st;
 
+	frame_get_stats(&st);
+	log_warn(
+		"mm",
+		"vm=%s waits for host memory: resident=%llu KiB wanted=%llu KiB free=%llu KiB reserve=%llu KiB",
+		name, (unsigned long long)npages * 4, PAGE_SIZE / 1024,
+		(unsigned long long)st.nr_type[FRAME_FREE] * 4,
+		(unsigned long long)st.reserve * 4);
+}
+
+void memwait_wait(const char *name, uint64_t npages, const volatile bool *stop)
+{
+	uint64_t impatient = rdtsc() + ns_to_tsc(PATIENCE_NS);
+	struct waitq_entry e;
+
+	if (!frame_guest_may_take(1))
+		log_wait(name, npages);
 	__atomic_fetch_add(&memwait_nr, 1, __ATOMIC_SEQ_CST);
 	waitq_prepare(&waiters, &e);
 	while (!*stop && !frame_guest_may_take(WAKE_HEADROOM)) {

@@ -3,7 +3,7 @@
  * Frames: the boot map, blocks of every order, clean and dirty lists, caches,
  * watermarks, chains; random use against a naive model of who owns what.
  *
- * Sources: mm/frame.c mm/buddy.c mm/zero.c mm/init.c mm/memwait.c
+ * Sources: mm/frame.c mm/buddy.c mm/zero.c mm/init.c mm/memwait.c mm/heap.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -289,13 +289,13 @@ static void waiters_go_on_when_memory_comes_free(void **state)
 		;
 	fake_nr_unparks = 0;
 	fake_park_hook = free_at_first_park;
-	memwait_wait(&stop_waiting);
+	memwait_wait("a", 1, &stop_waiting);
 	assert_int_equal(fake_nr_unparks, 1);
 	assert_true(frame_guest_may_take(512));
 	while (frame_alloc(0, FRAME_DATA, FA_GUEST, &f) == 0)
 		;
 	fake_park_hook = stop_at_first_park;
-	memwait_wait(&stop_waiting);
+	memwait_wait("a", 1, &stop_waiting);
 	assert_false(memwait_pending());
 	fake_park_hook = NULL;
 }

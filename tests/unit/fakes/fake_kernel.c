@@ -311,6 +311,10 @@ void fake_clock_advance(uint64_t ticks)
 
 /* ---- heap: the host's, so that the sanitizer watches it ---- */
 
+WEAK void heap_init(void)
+{
+}
+
 WEAK void *kmalloc(size_t nbytes)
 {
 	return malloc(nbytes);

@@ -1,0 +1,393 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Stage-2 violations: the first touch of hollow memory and everything else that
+ * makes a leaf.
+ *
+ * How much one first write commits (M1, M3, O11):
+ *   COMMIT_HUGE    a 1 GiB or 2 MiB block where the aligned range is vacant,
+ *                  else as COMMIT_AROUND
+ *   COMMIT_AROUND  the hollow pages among the 16 around it, as far as clean
+ *                  frames are at hand
+ *   COMMIT_SINGLE  the page
+ *
+ * A read of a hollow page maps the shared zero frame, whatever the policy: a
+ * guest that only scans its memory (boot-time probes, /proc/kcore, a dump)
+ * must not grow by it, and a page that is going to be used is written first,
+ * since kernels zero what they hand out. Zero pages don't spoil a range for
+ * a huge block: the first write takes them away again.
+ *
+ * Invariant: a resident or zero entry of the RAM object has its leaf from the
+ * moment it is made until it ends. Small entries have small leaves, blocks
+ * have leaves of their size (smaller ones only where memory for dividing the
+ * entry ran out after the leaf was split).
+ */
+#include "kernel/bug.h"
+#include "kernel/errno.h"
+#include "mm/gspace_priv.h"
+
+#define AROUND_PAGES 16u
+/* Zeroing 2 MiB for one touch: only if guests may take this many frames. */
+#define PLENTY_PAGES (8 * PAGES_2M)
+
+struct fault {
+	struct gspace *gs;
+	struct region *r;
+	gfn_t g;
+	uint64_t idx; /* in the object */
+	unsigned flags;
+	bool flush;	   /* a present leaf was replaced */
+	hfn_t block;	   /* zeroed 2 MiB that the slow path got ready, */
+	bool has_block;	   /* if this is true */
+	bool block_denied; /* there is none: don't ask again */
+};
+
+/* Pages that may still become resident. */
+static uint64_t headroom(const struct gspace *gs)
+{
+	uint64_t used = gs->ram.nr[PG_RESIDENT];
+
+	return used < gs->max ? gs->max - used : 0;
+}
+
+static void count_commit(struct gspace *gs, uint64_t npages)
+{
+	gs->count.nr_commits++;
+	gs->count.nr_commit_pages += npages;
+}
+
+/* ---- small pages ---- */
+
+/* Makes one page resident with a zeroed frame. Its table is c's. */
+static int commit_page(struct gspace *gs, gfn_t g, uint64_t idx,
+		       const struct mobject_cursor *c, unsigned alloc_flags)
+{
+	hfn_t f;
+	int err;
+
+	err = frame_alloc(0, FRAME_DATA, alloc_flags | FA_GUEST, &f);
+	if (unlikely(err))
+		return err;
+	err = stage2_map(gs->s2, g, f, ORDER_4K, S2_RWX);
+	if (unlikely(err)) {
+		frame_free_clean(f, 0);
+		return err;
+	}
+	mobject_set_page(&gs->ram, c, idx, PG_RESIDENT, f);
+	return 0;
+}
+
+/* Commits hollow neighbours of f's page; stops when it gets dear. */
+static uint64_t commit_neighbours(struct fault *f,
+				  const struct mobject_cursor *c)
+{
+	struct gspace *gs = f->gs;
+	uint64_t first = round_down(f->g.raw, AROUND_PAGES);
+	uint64_t n = 0, room = headroom(gs);
+
+	for (uint64_t raw = first; raw < first + AROUND_PAGES; raw++) {
+		uint64_t idx = region_index(f->r, gfn(raw));
+
+		if (raw - f->r->first.raw >= f->r->npages)
+			continue;
+		if (mentry_state(c->table[idx % MOBJECT_FANOUT]) != PG_HOLLOW)
+			continue;
+		if (n == room ||
+		    commit_page(gs, gfn(raw), idx, c, FA_CLEAN_ONLY))
+			break;
+		n++;
+	}
+	return n;
+}
+
+static int commit_small(struct fault *f, struct mobject_cursor *c)
+{
+	struct gspace *gs = f->gs;
+	uint64_t n = 1;
+	int err;
+
+	err = mobject_open(&gs->ram, f->idx, c);
+	if (unlikely(err))
+		return err;
+	err = commit_page(gs, f->g, f->idx, c, FA_ZERO);
+	if (unlikely(err))
+		return err;
+	if (gs->commit != COMMIT_SINGLE)
+		n += commit_neighbours(f, c);
+	count_commit(gs, n);
+	return 0;
+}
+
+/* ---- blocks ---- */
+
+#define FALL_BACK 1 /* no error: commit small pages in the place of a block */
+
+/*
+ * True if a block of 2^order pages may be committed around f's page: inside the
+ * region, within the limit, mappable by the CPU, and nothing lives there.
+ */
+static bool block_fits(const struct fault *f, unsigned order, bool *has_zero)
+{
+	uint64_t npages = 1ull << order;
+
+	return region_holds_block(f->r, f->g, order) &&
+	       stage2_leaf_orders() & 1u << order &&
+	       headroom(f->gs) >= npages &&
+	       mobject_is_vacant(&f->gs->ram, round_down(f->idx, npages),
+				 order / MOBJECT_NODE_BITS, has_zero);
+}
+
+/*
+ * A zeroed block: from the clean pool. If that has none, zeroing 2 MiB now is
+ * worth it only while memory is plentiful, and not under the lock: the slow
+ * path of gspace_fault() does it and comes back with f->block.
+ */
+static int get_block(struct fault *f, unsigned order, hfn_t *out)
+{
+	int err;
+
+	if (f->has_block && order == ORDER_2M) {
+		*out = f->block;
+		f->has_block = false;
+		return 0;
+	}
+	err = frame_alloc(order, FRAME_DATA, FA_CLEAN_ONLY | FA_GUEST, out);
+	if (!err)
+		return 0;
+	if (order != ORDER_2M || f->block_denied ||
+	    !frame_guest_may_take(PLENTY_PAGES))
+		return FALL_BACK;
+	return -EAGAIN;
+}
+
+/* Puts a block where f's page is. On error the range stays vacant. */
+static int install_block(struct fault *f, unsigned order, hfn_t block)
+{
+	struct gspace *gs = f->gs;
+	unsigned level = order / MOBJECT_NODE_BITS;
+	gfn_t first = gfn(round_down(f->g.raw, 1ull << order));
+	uint64_t idx = round_down(f->idx, 1ull << order);
+	int err;
+
+	err = mobject_set_block(&gs->ram, idx, level, PG_RESIDENT, block);
+	if (err)
+		return err;
+	err = stage2_map(gs->s2, first, block, order, S2_RWX);
+	if (err) /* One entry of that level again: can't fail. */
+		BUG_ON(mobject_set_block(&gs->ram, idx, level, PG_HOLLOW,
+					 hfn(0)));
+	return err;
+}
+
+/* Makes room for a block in a range of hollow and zero pages. */
+static void drop_zero_leaves(struct fault *f, unsigned order)
+{
+	gfn_t first = gfn(round_down(f->g.raw, 1ull << order));
+	bool present;
+
+	/* The range holds small leaves only: nothing to split. */
+	BUG_ON(stage2_unmap_range(f->gs->s2, first, 1ull << order, &present));
+	f->flush = true;
+}
+
+/* 0, FALL_BACK, -EAGAIN (not in this context), -ENOMEM. */
+static int commit_block(struct fault *f, unsigned order)
+{
+	struct gspace *gs = f->gs;
+	bool has_zero;
+	hfn_t block;
+	int err;
+
+	if (!block_fits(f, order, &has_zero))
+		return FALL_BACK;
+	if (has_zero && f->flags & GF_ATOMIC)
+		return -EAGAIN;
+	err = get_block(f, order, &block);
+	if (err)
+		return err;
+	if (has_zero)
+		drop_zero_leaves(f, order);
+	err = install_block(f, order, block);
+	if (err) {
+		frame_free_clean(block, order);
+		return err;
+	}
+	count_commit(gs, 1ull << order);
+	return 0;
+}
+
+/* ---- by state ---- */
+
+/* First write to a hollow or zero page. */
+static int commit(struct fault *f)
+{
+	struct mobject_cursor c = MOBJECT_CURSOR_INIT;
+	int err = FALL_BACK;
+
+	if (unlikely(!headroom(f->gs)))
+		return -ENOSPC;
+	if (f->gs->commit == COMMIT_HUGE) {
+		if (frame_guest_may_take(4 * PAGES_1G))
+			err = commit_block(f, ORDER_1G);
+		if (err == FALL_BACK)
+			err = commit_block(f, ORDER_2M);
+	}
+	return err == FALL_BACK ? commit_small(f, &c) : err;
+}
+
+static int write_to_zero_page(struct fault *f)
+{
+	/* Other CPUs may still read the zero frame in this page's place. */
+	if (f->flags & GF_ATOMIC)
+		return -EAGAIN;
+	f->flush = true;
+	return commit(f);
+}
+
+static int read_vacant_page(struct fault *f, enum page_state now)
+{
+	struct mobject_cursor c = MOBJECT_CURSOR_INIT;
+	struct gspace *gs = f->gs;
+	int err;
+
+	err = mobject_open(&gs->ram, f->idx, &c);
+	if (err)
+		return err;
+	/* Executable as well: zeros are an instruction, not a fault. */
+	err = stage2_map(gs->s2, f->g, frame_zero(), ORDER_4K,
+			 S2_READ | S2_EXEC);
+	if (err) {
+		mobject_prune(&gs->ram, f->idx);
+		return err;
+	}
+	if (now != PG_ZERO) {
+		mobject_set_page(&gs->ram, &c, f->idx, PG_ZERO, hfn(0));
+		gs->count.nr_zero_maps++;
+	}
+	return 0;
+}
+
+/* The guest uses a page that it gave away: it gets one, and is counted. */
+static int touch_ballooned(struct fault *f)
+{
+	struct mobject_cursor c = MOBJECT_CURSOR_INIT;
+	struct gspace *gs = f->gs;
+	int err;
+
+	if (!headroom(gs))
+		return -ENOSPC;
+	err = mobject_open(&gs->ram, f->idx, &c);
+	if (!err)
+		err = commit_page(gs, f->g, f->idx, &c, FA_ZERO);
+	if (err)
+		return err;
+	gs->count.nr_violations++;
+	count_commit(gs, 1);
+	return 0;
+}
+
+/*
+ * The leaf is there already (another vCPU was faster), or was dropped. Mapping
+ * the same frame again is harmless and needs no flush.
+ */
+static int map_resident(struct fault *f, uint64_t e, unsigned level)
+{
+	unsigned order = level * MOBJECT_NODE_BITS;
+	uint64_t npages = 1ull << order;
+	gfn_t first = gfn(round_down(f->g.raw, npages));
+	int err;
+
+	err = stage2_map(f->gs->s2, first, mentry_frame(e), order, S2_RWX);
+	if (err != -EEXIST)
+		return err;
+	/* A block whose leaf was split when memory ran out. */
+	return stage2_map(f->gs->s2, f->g,
+			  hfn_add(mentry_frame(e), f->idx % npages), ORDER_4K,
+			  S2_RWX);
+}
+
+static int fault_in_ram(struct fault *f, enum gspace_access a)
+{
+	unsigned level;
+	uint64_t e;
+
+	f->idx = region_index(f->r, f->g);
+	e = *mobject_walk(&f->gs->ram, f->idx, &level);
+	switch (mentry_state(e)) {
+	case PG_HOLLOW:
+		return a == GA_WRITE ? commit(f)
+				     : read_vacant_page(f, PG_HOLLOW);
+	case PG_RESIDENT: return map_resident(f, e, level);
+	case PG_ZERO:
+		return a == GA_WRITE ? write_to_zero_page(f)
+				     : read_vacant_page(f, PG_ZERO);
+	case PG_BALLOONED: return touch_ballooned(f);
+	default: BUG(); /* unplugged pages are in no region */
+	}
+}
+
+static int fault_in_shared(struct fault *f, enum gspace_access a)
+{
+	static const unsigned needs[] = {
+		[GA_READ] = S2_READ,
+		[GA_WRITE] = S2_WRITE,
+		[GA_EXEC] = S2_EXEC,
+	};
+
+	if (!(f->r->perms & needs[a]))
+		return -EACCES;
+	return stage2_map(f->gs->s2, f->g, f->r->shared, ORDER_4K, f->r->perms);
+}
+
+static int resolve(struct fault *f, enum gspace_access a)
+{
+	f->r = region_find(f->gs, f->g);
+	if (unlikely(!f->r))
+		return -ENOENT;
+	return likely(f->r->is_ram) ? fault_in_ram(f, a)
+				    : fault_in_shared(f, a);
+}
+
+/* ---- the two ways in ---- */
+
+static int fault_atomic(struct fault *f, enum gspace_access a)
+{
+	int err = -EAGAIN;
+
+	spin_lock(&f->gs->lock);
+	if (likely(!f->gs->frozen))
+		err = resolve(f, a);
+	spin_unlock(&f->gs->lock);
+	return err;
+}
+
+static int fault_patient(struct fault *f, enum gspace_access a)
+{
+	int err;
+
+	for (;;) {
+		gspace_lock_unfrozen(f->gs);
+		err = resolve(f, a);
+		spin_unlock(&f->gs->lock);
+		if (err != -EAGAIN || f->block_denied)
+			break;
+		/* Everything may have changed meanwhile: from the start. */
+		if (frame_alloc(ORDER_2M, FRAME_DATA, FA_ZERO | FA_GUEST,
+				&f->block))
+			f->block_denied = true;
+		else
+			f->has_block = true;
+	}
+	if (f->has_block)
+		frame_free_clean(f->block, ORDER_2M);
+	if (f->flush)
+		gspace_flush(f->gs);
+	return err;
+}
+
+int gspace_fault(struct gspace *gs, gfn_t g, enum gspace_access a,
+		 unsigned flags)
+{
+	struct fault f = { .gs = gs, .g = g, .flags = flags };
+
+	return flags & GF_ATOMIC ? fault_atomic(&f, a) : fault_patient(&f, a);
+}

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Inside guest-physical spaces: shared by gspace.c (life), fault.c, balloon.c
+ * (pages that leave), guest_copy.c, collapse.c and audit.c.
+ *
+ * The order in which a frame leaves a guest, everywhere: under the lock change
+ * the page's state, clear its stage-2 leaf and put the frame on a chain;
+ * unlock; flush; free the chain.
+ */
+#ifndef MM_GSPACE_PRIV_H
+#define MM_GSPACE_PRIV_H
+
+#include "kernel/list.h"
+#include "kernel/spinlock.h"
+#include "mm/gspace.h"
+#include "mm/mobject.h"
+
+#define GSPACE_MAX_REGIONS 8u
+
+/* [first, first + npages) shows pages of the RAM object, or one shared frame.
+ */
+struct region {
+	gfn_t first;
+	uint64_t npages;
+	uint64_t index; /* of the first page in the object, if is_ram */
+	hfn_t shared;	/* the frame, if not is_ram */
+	unsigned perms; /* S2_* */
+	bool is_ram;
+};
+
+/* What happened ever. */
+struct gspace_counters {
+	uint64_t nr_commits, nr_commit_pages, nr_zero_maps, nr_violations;
+	uint64_t nr_inflated, nr_deflated, nr_discarded;
+	uint64_t nr_splits, nr_collapses;
+};
+
+struct gspace {
+	struct spinlock lock;	      /* LOCK_GUESTMEM */
+	struct list link;	      /* [spaces.lock] */
+	const char *name;	      /* [const] */
+	struct stage2 *s2;	      /* [const] */
+	enum config_commit commit;    /* [const] */
+	uint64_t min, boot, max;      /* [const] pages */
+	uint64_t target;	      /* [lock] pages */
+	struct mobject ram;	      /* [lock] */
+	struct gspace_counters count; /* [lock] */
+	/* RAM first and ascending, then shared frames in any order. */
+	struct region regions[GSPACE_MAX_REGIONS]; /* [lock] */
+	unsigned nr_regions;			   /* [lock] */
+	unsigned nr_ram_regions;		   /* [const after add_ram] */
+	bool frozen;	      /* [lock] collapse.c copies: keep off the pages */
+	uint32_t nr_users;    /* [gspace_list.lock] destroy waits for 0 */
+	uint64_t collapse_at; /* [lock] where the next search begins */
+	uint64_t nr_flushes;  /* [atomic] */
+	uint64_t nr_waits;    /* [atomic] */
+	uint32_t nr_waiting;  /* [atomic] */
+};
+
+/* The list of all spaces, for audit and collapse. */
+struct gspace_list {
+	struct spinlock lock; /* LOCK_VM_LIST */
+	struct list head;     /* [lock] */
+};
+extern struct gspace_list gspace_list;
+
+/* The region that g lies in; NULL: none. Locked. */
+static inline struct region *region_find(struct gspace *gs, gfn_t g)
+{
+	for (unsigned i = 0; i < gs->nr_regions; i++)
+		if (g.raw - gs->regions[i].first.raw < gs->regions[i].npages)
+			return &gs->regions[i];
+	return NULL;
+}
+
+/* The same for RAM only. */
+static inline struct region *region_find_ram(struct gspace *gs, gfn_t g)
+{
+	struct region *r = region_find(gs, g);
+
+	return r && r->is_ram ? r : NULL;
+}
+
+static inline uint64_t region_index(const struct region *r, gfn_t g)
+{
+	return g.raw - r->first.raw + r->index;
+}
+
+/*
+ * True if the naturally aligned block of `order` around g lies in r and is
+ * aligned alike in the object.
+ */
+static inline bool region_holds_block(const struct region *r, gfn_t g,
+				      unsigned order)
+{
+	uint64_t n = 1ull << order, first = round_down(g.raw, n);
+
+	return first >= r->first.raw && first + n <= r->first.raw + r->npages &&
+	       (r->first.raw - r->index) % n == 0;
+}
+
+/* Takes gs->lock once the space is not frozen. No lock held. */
+void gspace_lock_unfrozen(struct gspace *gs);
+
+/* stage2_flush(), counted. No lock held. */
+void gspace_flush(struct gspace *gs);
+
+/*
+ * Divides the leaf and the object entry that cover g until g has an entry of
+ * its own, under c. 0, -ENOMEM (every page as before). Locked.
+ */
+MUST_CHECK int gspace_split_to_page(struct gspace *gs, const struct region *r,
+				    gfn_t g, struct mobject_cursor *c);
+
+/*
+ * Pages of [g, g + npages), within r, whose state is in `states` become hollow
+ * and lose their leaves; frames go to ch. *flush becomes true if any
+ * leaf was present. 0, -ENOMEM (a prefix was taken). Locked.
+ */
+MUST_CHECK int gspace_take(struct gspace *gs, const struct region *r, gfn_t g,
+			   uint64_t npages, uint32_t states,
+			   struct frame_chain *ch, bool *flush);
+
+#endif

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Copies between the hypervisor and guest memory. Invariant: guest memory is
+ * touched only here, page by page, under the space's lock, so that a frame
+ * can't leave the guest in the middle of a copy.
+ */
+#include "kernel/directmap.h"
+#include "kernel/errno.h"
+#include "kernel/lib.h"
+#include "mm/gspace_priv.h"
+
+enum copy_kind { COPY_READ, COPY_WRITE, COPY_ZERO };
+
+/* One piece, within a page. */
+struct piece {
+	gpa_t at;
+	void *buf; /* COPY_WRITE only reads it; NULL for COPY_ZERO */
+	uint64_t nbytes;
+};
+
+static void copy_resident(const struct piece *p, enum copy_kind kind,
+			  hfn_t frame)
+{
+	char *guest = (char *)hfn_to_ptr(frame) + (p->at.raw & PAGE_MASK);
+
+	switch (kind) {
+	case COPY_READ: memcpy(p->buf, guest, p->nbytes); break;
+	case COPY_WRITE: memcpy(guest, p->buf, p->nbytes); break;
+	case COPY_ZERO: memset(guest, 0, p->nbytes); break;
+	}
+}
+
+/* 0, -EFAULT, -EAGAIN (a page must be committed first). Locked. */
+static int copy_piece(struct gspace *gs, const struct piece *p,
+		      enum copy_kind kind)
+{
+	struct region *r = region_find_ram(gs, gfn_of(p->at));
+	uint64_t idx, e;
+	unsigned level;
+
+	if (!r)
+		return -EFAULT;
+	idx = region_index(r, gfn_of(p->at));
+	e = *mobject_walk(&gs->ram, idx, &level);
+	if (mentry_state(e) == PG_RESIDENT) {
+		uint64_t n = 1ull << level * MOBJECT_NODE_BITS;
+
+		copy_resident(p, kind, hfn_add(mentry_frame(e), idx % n));
+		return 0;
+	}
+	/* Without a frame: reads as zeros, and zeroing it changes nothing. */
+	if (kind == COPY_WRITE)
+		return -EAGAIN;
+	if (kind == COPY_READ)
+		memset(p->buf, 0, p->nbytes);
+	return 0;
+}
+
+static int copy(struct gspace *gs, gpa_t a, void *buf, uint64_t nbytes,
+		enum copy_kind kind)
+{
+	if (a.raw + nbytes < a.raw)
+		return -EFAULT;
+	while (nbytes) {
+		struct piece p = {
+			.at = a,
+			.buf = buf,
+			.nbytes = min(nbytes, PAGE_SIZE - (a.raw & PAGE_MASK)),
+		};
+		int err;
+
+		gspace_lock_unfrozen(gs);
+		err = copy_piece(gs, &p, kind);
+		spin_unlock(&gs->lock);
+		if (err == -EAGAIN) {
+			err = gspace_fault(gs, gfn_of(a), GA_WRITE, 0);
+			if (err)
+				return err;
+			continue; /* it may be gone again: look afresh */
+		}
+		if (err)
+			return err;
+		a = gpa(a.raw + p.nbytes);
+		buf = buf ? (char *)buf + p.nbytes : NULL;
+		nbytes -= p.nbytes;
+	}
+	return 0;
+}
+
+int guest_read(struct gspace *gs, gpa_t a, void *dst, uint64_t nbytes)
+{
+	return copy(gs, a, dst, nbytes, COPY_READ);
+}
+
+int guest_write(struct gspace *gs, gpa_t a, const void *src, uint64_t nbytes)
+{
+	return copy(gs, a, (void *)(uintptr_t)src, nbytes, COPY_WRITE);
+}
+
+int guest_zero(struct gspace *gs, gpa_t a, uint64_t nbytes)
+{
+	return copy(gs, a, NULL, nbytes, COPY_ZERO);
+}

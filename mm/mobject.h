@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Memory objects: an ordered set of pages, each in one state (page_state.h).
+ *
+ * A radix tree of 8-byte entries, 512 to a node of one frame. An entry at level
+ * 0 is one page, at level 1 it covers 2 MiB, at level 2 1 GiB. An
+ * entry above level 0 is either a node or says the state of its whole range:
+ * hollow memory and 2 MiB blocks cost no node.
+ *
+ * Invariants:
+ *   sum over states of nr[s] == npages
+ *   a node's record: owner = the object, index = its first page, refs =
+ *     entries that are not hollow, spare = counts by state (mobject_node_*)
+ *   a resident entry's frame record: FRAME_DATA, owner = the object, index
+ *     = the entry's first page, order = 9 * level
+ *
+ * The object has no lock: its user's (gspace.lock) guards it.
+ */
+#ifndef MM_MOBJECT_H
+#define MM_MOBJECT_H
+
+#include "kernel/bug.h"
+#include "kernel/directmap.h"
+#include "mm/frame.h"
+#include "mm/page_state.h"
+
+#define MOBJECT_NODE_BITS 9u
+#define MOBJECT_FANOUT	  (1u << MOBJECT_NODE_BITS)
+#define MOBJECT_MAX_LEVEL 3u
+
+/* An entry: state, flag, and the address of a frame or node. 0: hollow. */
+#define MENTRY_STATE 0xfull
+#define MENTRY_NODE  0x10ull
+#define MENTRY_ADDR  0x000ffffffffff000ull
+
+struct mobject {
+	const char *name;	   /* [const] not copied */
+	uint64_t npages;	   /* [const] */
+	unsigned top;		   /* [const] level of the root entry */
+	uint64_t root;		   /* [user's lock] */
+	uint64_t nr[PG_NR_STATES]; /* [user's lock] pages */
+	/* Resident entries of level 1 and 2 (2 MiB and 1 GiB blocks). */
+	uint64_t nr_blocks[MOBJECT_MAX_LEVEL]; /* [user's lock] [0] unused */
+	uint64_t nr_nodes;		       /* [user's lock] */
+};
+
+/* Where the level-0 entries of one 2 MiB range are. */
+struct mobject_cursor {
+	uint64_t *table;    /* NULL: nowhere */
+	struct frame *node; /* the table's record */
+	uint64_t chunk;	    /* page index >> 9 */
+};
+#define MOBJECT_CURSOR_INIT                                                    \
+	{                                                                      \
+		NULL, NULL, 0                                                  \
+	}
+
+static inline enum page_state mentry_state(uint64_t e)
+{
+	return (enum page_state)(e & MENTRY_STATE);
+}
+
+static inline hfn_t mentry_frame(uint64_t e)
+{
+	return hfn((e & MENTRY_ADDR) >> PAGE_SHIFT);
+}
+
+static inline uint64_t mentry_make(enum page_state s, hfn_t f)
+{
+	return f.raw << PAGE_SHIFT | s;
+}
+
+/* ---- counts by state of a level-0 node, 16 bits each in frame.spare ---- */
+
+/* Only these states are counted; the others have shift 48, never read. */
+static inline unsigned mobject_node_shift(enum page_state s)
+{
+	return s >= PG_RESIDENT && s <= PG_BALLOONED
+		       ? 16u * ((unsigned)s - PG_RESIDENT)
+		       : 48u;
+}
+
+static inline uint32_t mobject_node_count(const struct frame *node,
+					  enum page_state s)
+{
+	return node->spare >> mobject_node_shift(s) & 0xffff;
+}
+
+/* An all-hollow object. */
+void mobject_init(struct mobject *o, const char *name, uint64_t npages);
+
+/*
+ * The entry that says the state of page idx, and its level. Never a node.
+ * Valid until the object is changed.
+ */
+static inline uint64_t *mobject_walk(struct mobject *o, uint64_t idx,
+				     unsigned *level)
+{
+	unsigned l = o->top;
+	uint64_t *e = &o->root;
+
+	ASSERT(idx < o->npages);
+	while (*e & MENTRY_NODE) {
+		uint64_t *table = hpa_to_ptr(hpa(*e & MENTRY_ADDR));
+
+		l--;
+		e = table + (idx >> MOBJECT_NODE_BITS * l) % MOBJECT_FANOUT;
+	}
+	*level = l;
+	return e;
+}
+
+/* Points c at the table that holds the level-0 entry e of page idx. */
+static inline void mobject_cursor_set(struct mobject_cursor *c, uint64_t idx,
+				      uint64_t *e)
+{
+	c->table = e - idx % MOBJECT_FANOUT;
+	c->node = frame_of(hfn_of(ptr_to_hpa(c->table)));
+	c->chunk = idx / MOBJECT_FANOUT;
+}
+
+/*
+ * Points c at page idx's level-0 table, without making one. False: the page
+ * belongs to a larger entry.
+ */
+static inline bool mobject_seek(struct mobject *o, uint64_t idx,
+				struct mobject_cursor *c)
+{
+	unsigned level;
+	uint64_t *e;
+
+	if (likely(c->table && c->chunk == idx / MOBJECT_FANOUT))
+		return true;
+	e = mobject_walk(o, idx, &level);
+	if (level)
+		return false;
+	mobject_cursor_set(c, idx, e);
+	return true;
+}
+
+/*
+ * The same, making nodes as needed; larger entries are divided, which keeps
+ * every page's state. 0, -ENOMEM (all states as before).
+ */
+MUST_CHECK int mobject_open(struct mobject *o, uint64_t idx,
+			    struct mobject_cursor *c);
+
+/*
+ * Gives page idx, in c's table, a new state; f is its frame if resident. The
+ * caller deals with the old frame.
+ */
+static inline void mobject_set_page(struct mobject *o,
+				    const struct mobject_cursor *c,
+				    uint64_t idx, enum page_state s, hfn_t f)
+{
+	uint64_t *e = &c->table[idx % MOBJECT_FANOUT];
+	enum page_state old = mentry_state(*e);
+
+	o->nr[old]--;
+	o->nr[s]++;
+	c->node->refs += (uint32_t)(s != PG_HOLLOW) - (old != PG_HOLLOW);
+	c->node->spare += (1ull << mobject_node_shift(s)) -
+			  (1ull << mobject_node_shift(old));
+	*e = mentry_make(s, f);
+	if (s == PG_RESIDENT) {
+		frame_of(f)->owner = o;
+		frame_of(f)->index = idx;
+	}
+}
+
+/*
+ * True if the aligned range of 512^level pages at idx holds only hollow and
+ * zero pages; *has_zero: some of the latter.
+ */
+bool mobject_is_vacant(struct mobject *o, uint64_t idx, unsigned level,
+		       bool *has_zero);
+
+/*
+ * Gives the aligned range of 512^level pages at idx one state, in one entry of
+ * that level; f: its first frame if resident (a block of order 9 * level).
+ * Its pages must be vacant, or one entry of that level. 0, -ENOMEM (no
+ * node for the level above; nothing changed).
+ */
+MUST_CHECK int mobject_set_block(struct mobject *o, uint64_t idx,
+				 unsigned level, enum page_state s, hfn_t f);
+
+/* Divides the entry of level >= 1 that covers idx. 0, -ENOMEM. */
+MUST_CHECK int mobject_divide(struct mobject *o, uint64_t idx);
+
+/*
+ * The reverse, for a level-0 table at idx whose pages are all resident in one
+ * aligned block of frames. False: they are not.
+ */
+bool mobject_unite(struct mobject *o, uint64_t idx);
+
+/*
+ * Pages of [idx, idx + npages) in a state of `states` (bits 1 << state; no
+ * hollow) become hollow. Their frames go to ch. Stops at the end of the entry
+ * or table that idx lies in; returns how many pages it looked at. An entry
+ * above level 0 must lie wholly in the range, or not be in `states`.
+ */
+uint64_t mobject_take(struct mobject *o, uint64_t idx, uint64_t npages,
+		      uint32_t states, struct frame_chain *ch);
+
+/*
+ * Frees nodes above idx that hold nothing but hollow pages, and folds a
+ * wholly ballooned table into one entry. Cursors become invalid.
+ */
+void mobject_prune(struct mobject *o, uint64_t idx);
+
+#endif

@@ -1,0 +1,862 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Guest-physical spaces over a stage 2 that checks its contract: commit
+ * policies, zero pages, balloon, discard, blocks that are split and collapsed,
+ * limits, running out of memory; then random use against a naive model.
+ *
+ * Sources: mm/frame.c mm/buddy.c mm/zero.c mm/init.c mm/memwait.c mm/heap.c
+ * Sources: mm/mobject.c mm/gspace.c mm/fault.c mm/balloon.c mm/guest_copy.c
+ * Sources: mm/collapse.c mm/audit.c kernel/lib.c
+ */
+#include "mm_world.h"
+
+static struct gspace_stats stats_of(struct gspace *gs)
+{
+	struct gspace_stats st;
+	uint64_t sum = 0;
+
+	gspace_get_stats(gs, &st);
+	for (unsigned s = 0; s < PG_NR_STATES; s++)
+		sum += st.state[s];
+	assert_int_equal(sum, st.size);
+	return st;
+}
+
+/* ---- regions ---- */
+
+static void ram_leaves_room_for_devices(void **state)
+{
+	struct gspace *gs;
+	uint64_t nbytes;
+	uint8_t byte;
+	gpa_t base;
+
+	(void)state;
+	world_boot(64 * MIB);
+	gs = world_vm("big", 4096 * MIB, COMMIT_SINGLE);
+	assert_true(gspace_ram_region(gs, 0, &base, &nbytes));
+	assert_int_equal(base.raw, 0);
+	assert_int_equal(nbytes, 0xa0000);
+	assert_true(gspace_ram_region(gs, 1, &base, &nbytes));
+	assert_int_equal(base.raw, 0xc0000);
+	assert_int_equal(nbytes, 0xc0000000 - 0xc0000);
+	assert_true(gspace_ram_region(gs, 2, &base, &nbytes));
+	assert_int_equal(base.raw, 0x100000000);
+	assert_int_equal(nbytes, 1024 * MIB);
+	assert_false(gspace_ram_region(gs, 3, &base, &nbytes));
+	assert_int_equal(stats_of(gs).state[PG_UNPLUGGED], 0x20);
+	/* Nothing but the first 2 MiB needs a node. */
+	assert_int_equal(gs->ram.nr_nodes, 3);
+
+	assert_int_equal(guest_load(gs, gfn(0xa0), &byte), -ENOENT);
+	assert_int_equal(guest_load(gs, gfn(0xbf), &byte), -ENOENT);
+	assert_int_equal(guest_load(gs, gfn(0xc0000), &byte), -ENOENT);
+	assert_int_equal(guest_store(gs, gfn(0x140000), 1), -ENOENT);
+	assert_int_equal(guest_store(gs, gfn(0x13ffff), 1), 0);
+	world_audit();
+	gspace_destroy(gs);
+	world_audit();
+}
+
+static void shared_frames_are_mapped_with_their_permissions(void **state)
+{
+	struct gspace *gs;
+	uint8_t byte = 9;
+	hfn_t f, g;
+
+	(void)state;
+	world_boot(64 * MIB);
+	gs = world_vm("a", 16 * MIB, COMMIT_HUGE);
+	assert_int_equal(frame_alloc(0, FRAME_SHARED, FA_ZERO, &f), 0);
+	assert_int_equal(frame_alloc(0, FRAME_SHARED, FA_ZERO, &g), 0);
+	assert_int_equal(gspace_map_shared(gs, gfn(0xfe000), f, S2_READ), 0);
+	assert_int_equal(gspace_map_shared(gs, gfn(0xfe000), g, S2_READ),
+			 -EEXIST);
+	assert_int_equal(gspace_map_shared(gs, gfn(5), g, S2_READ), -EEXIST);
+	assert_int_equal(guest_load(gs, gfn(0xfe000), &byte), 0);
+	assert_int_equal(byte, 0);
+	assert_int_equal(guest_store(gs, gfn(0xfe000), 1), -EACCES);
+	assert_int_equal(guest_write(gs, gpa(0xfe000000), &byte, 1), -EFAULT);
+	world_audit();
+	gspace_unmap_shared(gs, gfn(0xfe000));
+	frame_free(f, 0);
+	frame_free(g, 0);
+	assert_int_equal(guest_load(gs, gfn(0xfe000), &byte), -ENOENT);
+	gspace_destroy(gs);
+	world_audit();
+}
+
+/* ---- commit policies ---- */
+
+static const struct {
+	const char *what;
+	enum config_commit commit;
+	bool idle;	  /* clean frames are at hand */
+	uint64_t touched; /* gfn */
+	uint64_t resident;
+	uint64_t leaf_2m;
+} commits[] = {
+	{ "single commits one page", COMMIT_SINGLE, true, 0x400, 1, 0 },
+	{ "around commits 16 pages", COMMIT_AROUND, true, 0x407, 16, 0 },
+	{ "around without clean frames commits one", COMMIT_AROUND, false,
+	  0x407, 1, 0 },
+	{ "around stops at the region's end", COMMIT_AROUND, true, 0x9f, 16,
+	  0 },
+	{ "huge commits a clean 2 MiB block", COMMIT_HUGE, true, 0x407, 512,
+	  1 },
+	{ "huge zeroes a block while memory is plentiful", COMMIT_HUGE, false,
+	  0x407, 512, 1 },
+	{ "huge near the VGA hole commits around", COMMIT_HUGE, true, 0x10, 16,
+	  0 },
+};
+
+static void first_touch_commits_by_policy(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < ARRAY_SIZE(commits); i++) {
+		struct gspace_stats st;
+		struct gspace *gs;
+		uint8_t byte;
+
+		print_message("  %s\n", commits[i].what);
+		world_boot(64 * MIB);
+		if (commits[i].idle)
+			world_idle();
+		gs = world_vm("a", 16 * MIB, commits[i].commit);
+		assert_int_equal(guest_store(gs, gfn(commits[i].touched), 7),
+				 0);
+		st = stats_of(gs);
+		assert_int_equal(st.state[PG_RESIDENT], commits[i].resident);
+		assert_int_equal(st.nr_leaf_2m, commits[i].leaf_2m);
+		assert_int_equal(st.nr_commits, 1);
+		assert_int_equal(st.nr_commit_pages, commits[i].resident);
+		/* Neighbours read as zeros, though all RAM held junk. */
+		assert_int_equal(
+			guest_load(gs, gfn(commits[i].touched ^ 1), &byte), 0);
+		assert_int_equal(byte, 0);
+		world_audit();
+		gspace_destroy(gs);
+		world_audit();
+	}
+}
+
+static void a_read_costs_no_frame_and_spoils_no_block(void **state)
+{
+	struct gspace_stats st;
+	struct gspace *gs;
+	uint8_t byte = 1;
+
+	(void)state;
+	world_boot(64 * MIB);
+	world_idle();
+	gs = world_vm("a", 16 * MIB, COMMIT_HUGE);
+	for (unsigned i = 0; i < 5; i++)
+		assert_int_equal(guest_load(gs, gfn(0x400 + i), &byte), 0);
+	assert_int_equal(byte, 0);
+	st = stats_of(gs);
+	assert_int_equal(st.state[PG_ZERO], 5);
+	assert_int_equal(st.state[PG_RESIDENT], 0);
+	assert_int_equal(st.nr_zero_maps, 5);
+	world_audit();
+	/* Atomically not: other CPUs may have the zero frame cached. */
+	assert_int_equal(gspace_fault(gs, gfn(0x400), GA_WRITE, GF_ATOMIC),
+			 -EAGAIN);
+	assert_int_equal(guest_store(gs, gfn(0x401), 3), 0);
+	st = stats_of(gs);
+	assert_int_equal(st.state[PG_ZERO], 0);
+	assert_int_equal(st.nr_leaf_2m, 1);
+	assert_int_equal(st.nr_flushes, 1);
+	world_audit();
+	gspace_destroy(gs);
+}
+
+static void without_large_leaves_everything_is_small(void **state)
+{
+	struct gspace *gs;
+
+	(void)state;
+	world_boot(64 * MIB);
+	fake_leaf_orders = 1u << ORDER_4K;
+	world_idle();
+	gs = world_vm("a", 16 * MIB, COMMIT_HUGE);
+	assert_int_equal(guest_store(gs, gfn(0x400), 7), 0);
+	assert_int_equal(stats_of(gs).nr_leaf_2m, 0);
+	assert_int_equal(stats_of(gs).state[PG_RESIDENT], 16);
+	gspace_destroy(gs);
+}
+
+static void a_large_host_gives_1g_blocks(void **state)
+{
+	struct gspace_stats st;
+	struct gspace *gs;
+	uint64_t taken, gfn_in[1] = { 0x140001 };
+	unsigned done;
+	hfn_t f;
+
+	(void)state;
+	world_boot(8192 * MIB);
+	/* For nodes, so that they don't break the block. */
+	frame_zero_some();
+	/* Zeroing 8 GiB takes too long here: fresh arena pages are zero. */
+	spin_lock(&zones[0].lock);
+	assert_true(buddy_take(&zones[0], ORDER_1G, BLOCK_DIRTY, &f));
+	buddy_put(&zones[0], f, PAGES_1G, BLOCK_CLEAN);
+	spin_unlock(&zones[0].lock);
+	gs = world_vm("a", 5120 * MIB, COMMIT_HUGE);
+	assert_int_equal(guest_store(gs, gfn(0x140005), 7), 0);
+	st = stats_of(gs);
+	assert_int_equal(st.nr_leaf_1g, 1);
+	assert_int_equal(st.state[PG_RESIDENT], PAGES_1G);
+	world_audit();
+	assert_int_equal(gspace_inflate(gs, gfn_in, 1, &done), 0);
+	st = stats_of(gs);
+	assert_int_equal(st.nr_leaf_1g, 0);
+	assert_int_equal(st.nr_leaf_2m, 511);
+	assert_int_equal(st.nr_leaf_4k, 511);
+	assert_int_equal(st.nr_splits, 2);
+	world_audit();
+	assert_int_equal(gspace_discard(gs, gfn(0x140000), PAGES_1G, &taken),
+			 0);
+	assert_int_equal(taken, PAGES_1G - 1);
+	world_audit();
+	gspace_destroy(gs);
+	world_audit();
+}
+
+/* ---- balloon and discard ---- */
+
+static void ballooned_pages_give_their_frames_and_come_back_zero(void **state)
+{
+	uint64_t gfns[512], before;
+	struct gspace_stats st;
+	struct gspace *gs;
+	unsigned done;
+	uint8_t byte;
+
+	(void)state;
+	world_boot(64 * MIB);
+	world_idle();
+	gs = world_vm("a", 16 * MIB, COMMIT_HUGE);
+	for (unsigned i = 0; i < 512; i++) {
+		gfns[i] = 0x400 + i;
+		assert_int_equal(guest_store(gs, gfn(0x400 + i), 0x55), 0);
+	}
+	before = world_free();
+	/* A page in the middle: the block is divided. */
+	assert_int_equal(gspace_inflate(gs, gfns + 7, 1, &done), 0);
+	assert_int_equal(done, 1);
+	st = stats_of(gs);
+	assert_int_equal(st.state[PG_BALLOONED], 1);
+	assert_int_equal(st.nr_splits, 1);
+	assert_int_equal(st.nr_leaf_4k, 511);
+	world_audit();
+	/* Twice is refused where it happens. */
+	assert_int_equal(gspace_inflate(gs, gfns, 512, &done), -EINVAL);
+	assert_int_equal(done, 7);
+	assert_int_equal(gspace_inflate(gs, gfns + 8, 504, &done), 0);
+	st = stats_of(gs);
+	assert_int_equal(st.state[PG_BALLOONED], 512);
+	assert_int_equal(world_free() - before, 512);
+	world_audit();
+	/* A touch takes one back, counted. */
+	assert_int_equal(guest_load(gs, gfn(0x405), &byte), 0);
+	assert_int_equal(byte, 0);
+	st = stats_of(gs);
+	assert_int_equal(st.nr_violations, 1);
+	assert_int_equal(gspace_deflate(gs, gfns, 512, &done), -EINVAL);
+	assert_int_equal(done, 5);
+	assert_int_equal(gspace_deflate(gs, gfns + 6, 506, &done), 0);
+	assert_int_equal(stats_of(gs).state[PG_BALLOONED], 0);
+	for (unsigned i = 0; i < 512; i++) {
+		assert_int_equal(guest_load(gs, gfn(0x400 + i), &byte), 0);
+		assert_int_equal(byte, 0);
+	}
+	world_audit();
+	gspace_destroy(gs);
+	world_audit();
+}
+
+static void a_whole_block_is_ballooned_without_dividing(void **state)
+{
+	uint64_t gfns[512], nodes;
+	struct gspace *gs;
+	unsigned done;
+
+	(void)state;
+	world_boot(64 * MIB);
+	world_idle();
+	gs = world_vm("a", 16 * MIB, COMMIT_HUGE);
+	assert_int_equal(guest_store(gs, gfn(0x400), 1), 0);
+	nodes = gs->ram.nr_nodes;
+	for (unsigned i = 0; i < 512; i++)
+		gfns[i] = 0x400 + i;
+	assert_int_equal(gspace_inflate(gs, gfns, 512, &done), 0);
+	assert_int_equal(done, 512);
+	assert_int_equal(gs->ram.nr_nodes, nodes);
+	assert_int_equal(stats_of(gs).nr_splits, 0);
+	world_audit();
+	assert_int_equal(gspace_deflate(gs, gfns, 512, &done), 0);
+	assert_int_equal(stats_of(gs).state[PG_BALLOONED], 0);
+	assert_int_equal(gs->ram.nr_nodes, nodes);
+	world_audit();
+	gspace_destroy(gs);
+}
+
+static void the_balloon_refuses_nonsense_and_stops_at_min(void **state)
+{
+	static const uint64_t bad[] = { 0xa0,  0xbf,	   0x1000,
+					~0ull, 1ull << 52, 0xc0000 };
+	uint64_t gfns[512];
+	struct gspace *gs;
+	unsigned done, total = 0;
+	int err = 0;
+
+	(void)state;
+	world_boot(64 * MIB);
+	gs = world_vm("a", 16 * MIB, COMMIT_SINGLE);
+	for (unsigned i = 0; i < ARRAY_SIZE(bad); i++) {
+		uint64_t one = bad[i];
+
+		assert_int_equal(gspace_inflate(gs, &one, 1, &done), -EINVAL);
+		assert_int_equal(gspace_deflate(gs, &one, 1, &done), -EINVAL);
+		assert_int_equal(done, 0);
+	}
+	for (uint64_t g = 0x100; g < 0x1000 && !err; g += 512) {
+		for (unsigned i = 0; i < 512; i++)
+			gfns[i] = g + i;
+		err = gspace_inflate(gs, gfns, 512, &done);
+		total += done;
+	}
+	assert_int_equal(err, -ENOSPC);
+	/* 2 MiB stay, the VGA hole aside. */
+	assert_int_equal(total, 0x1000 - 0x20 - 512);
+	world_audit();
+	gspace_reset(gs);
+	assert_int_equal(stats_of(gs).state[PG_BALLOONED], 0);
+	assert_int_equal(stats_of(gs).state[PG_UNPLUGGED], 0x20);
+	world_audit();
+	gspace_destroy(gs);
+}
+
+static void targets_have_bounds(void **state)
+{
+	struct gspace *gs;
+
+	(void)state;
+	world_boot(64 * MIB);
+	gs = world_vm("a", 16 * MIB, COMMIT_SINGLE);
+	assert_int_equal(gspace_set_target(gs, 2 * MIB), 0);
+	assert_int_equal(stats_of(gs).target, 512);
+	assert_int_equal(gspace_set_target(gs, 2 * MIB - 1), -ERANGE);
+	assert_int_equal(gspace_set_target(gs, 16 * MIB + 4096), -ERANGE);
+	assert_int_equal(stats_of(gs).target, 512);
+	gspace_destroy(gs);
+}
+
+static void discard_takes_frames_and_content(void **state)
+{
+	struct gspace *gs;
+	uint64_t taken;
+	uint8_t byte;
+
+	(void)state;
+	world_boot(64 * MIB);
+	world_idle();
+	gs = world_vm("a", 16 * MIB, COMMIT_HUGE);
+	for (uint64_t g = 0x200; g < 0x1000; g++)
+		assert_int_equal(guest_store(gs, gfn(g), 0x66), 0);
+	/* Out of the middle of a block, across two, to the middle of one. */
+	assert_int_equal(gspace_discard(gs, gfn(0x5f0), 0x420, &taken), 0);
+	assert_int_equal(taken, 0x420);
+	world_audit();
+	assert_int_equal(guest_load(gs, gfn(0x5ef), &byte), 0);
+	assert_int_equal(byte, 0x66);
+	assert_int_equal(guest_load(gs, gfn(0x5f0), &byte), 0);
+	assert_int_equal(byte, 0);
+	assert_int_equal(guest_load(gs, gfn(0xa0f), &byte), 0);
+	assert_int_equal(byte, 0);
+	assert_int_equal(guest_load(gs, gfn(0xa10), &byte), 0);
+	assert_int_equal(byte, 0x66);
+	/* Not RAM: refused, also by wrapping round. */
+	assert_int_equal(gspace_discard(gs, gfn(0x90), 0x20, &taken), -EINVAL);
+	assert_int_equal(gspace_discard(gs, gfn(0xf00), ~0ull - 0x10, &taken),
+			 -EINVAL);
+	assert_int_equal(gspace_discard(gs, gfn(0xf00), 0x101, &taken),
+			 -EINVAL);
+	assert_int_equal(gspace_discard(gs, gfn(0xc0), 0xf40, &taken), 0);
+	assert_int_equal(stats_of(gs).state[PG_RESIDENT], 0);
+	world_audit();
+	gspace_destroy(gs);
+	world_audit();
+}
+
+/* ---- copies ---- */
+
+static void copies_cross_pages_and_stay_inside_ram(void **state)
+{
+	char out[10000], in[10000];
+	struct gspace *gs;
+
+	(void)state;
+	world_boot(64 * MIB);
+	gs = world_vm("a", 16 * MIB, COMMIT_SINGLE);
+	for (unsigned i = 0; i < sizeof(in); i++)
+		in[i] = (char)rand();
+	assert_int_equal(guest_read(gs, gpa(0x200123), out, sizeof(out)), 0);
+	assert_int_equal(stats_of(gs).state[PG_RESIDENT], 0);
+	assert_int_equal(out[0] | out[9999], 0);
+	assert_int_equal(guest_zero(gs, gpa(0x200123), sizeof(out)), 0);
+	assert_int_equal(stats_of(gs).state[PG_RESIDENT], 0);
+	assert_int_equal(guest_write(gs, gpa(0x200123), in, sizeof(in)), 0);
+	assert_int_equal(stats_of(gs).state[PG_RESIDENT], 3);
+	assert_int_equal(guest_read(gs, gpa(0x200123), out, sizeof(out)), 0);
+	assert_memory_equal(in, out, sizeof(in));
+	assert_int_equal(guest_zero(gs, gpa(0x200fff), 2), 0);
+	assert_int_equal(guest_read(gs, gpa(0x200ffe), out, 4), 0);
+	assert_int_equal(out[1] | out[2], 0);
+
+	assert_int_equal(guest_read(gs, gpa(0x9ffff), out, 2), -EFAULT);
+	assert_int_equal(guest_write(gs, gpa(0xffffff), in, 2), -EFAULT);
+	assert_int_equal(guest_read(gs, gpa(~0ull), out, 2), -EFAULT);
+	assert_int_equal(guest_read(gs, gpa(1ull << 63), out, 1), -EFAULT);
+	world_audit();
+	gspace_destroy(gs);
+}
+
+/* ---- collapse ---- */
+
+static void small_pages_become_a_block_again(void **state)
+{
+	struct gspace_stats st;
+	struct gspace *gs;
+	unsigned done;
+	uint64_t g;
+	uint8_t byte;
+
+	(void)state;
+	world_boot(128 * MIB);
+	world_idle();
+	gs = world_vm("a", 16 * MIB, COMMIT_HUGE);
+	/* Taken apart by the balloon, filled with other frames. */
+	g = 0x405;
+	assert_int_equal(guest_store(gs, gfn(0x400), 1), 0);
+	assert_int_equal(guest_store(gs, gfn(0x5ff), 2), 0);
+	assert_int_equal(gspace_inflate(gs, &g, 1, &done), 0);
+	assert_false(gspace_collapse_some());
+	assert_int_equal(gspace_deflate(gs, &g, 1, &done), 0);
+	assert_int_equal(guest_store(gs, gfn(0x405), 3), 0);
+	assert_true(gspace_collapse_some());
+	st = stats_of(gs);
+	assert_int_equal(st.nr_collapses, 1);
+	assert_int_equal(st.nr_leaf_2m, 1);
+	assert_int_equal(st.nr_leaf_4k, 0);
+	world_audit();
+	assert_int_equal(guest_load(gs, gfn(0x400), &byte), 0);
+	assert_int_equal(byte, 1);
+	assert_int_equal(guest_load(gs, gfn(0x405), &byte), 0);
+	assert_int_equal(byte, 3);
+	assert_int_equal(guest_load(gs, gfn(0x5ff), &byte), 0);
+	assert_int_equal(byte, 2);
+	assert_false(gspace_collapse_some());
+	gspace_destroy(gs);
+	world_audit();
+}
+
+/* ---- memory runs out ---- */
+
+static hfn_t *hostages;
+static uint64_t nr_hostages;
+
+/* Leaves exactly k frames in the whole machine, for anybody. */
+static void leave_frames(uint64_t k)
+{
+	zones[0].min_guest = 0;
+	zones[0].min_kernel = 0;
+	hostages = malloc(65536 * sizeof(*hostages));
+	nr_hostages = 0;
+	while (!frame_alloc(0, FRAME_VMX, FA_RESERVE, &hostages[nr_hostages]))
+		nr_hostages++;
+	for (; k; k--)
+		frame_free(hostages[--nr_hostages], 0);
+}
+
+static void release_hostages(void)
+{
+	while (nr_hostages)
+		frame_free(hostages[--nr_hostages], 0);
+	free(hostages);
+}
+
+static int op_write(struct gspace *gs)
+{
+	return guest_store(gs, gfn(0x805), 1);
+}
+
+static int op_read(struct gspace *gs)
+{
+	uint8_t byte;
+
+	return guest_load(gs, gfn(0x805), &byte);
+}
+
+static int op_inflate(struct gspace *gs)
+{
+	uint64_t g[2] = { 0x805, 0x405 };
+	unsigned done;
+
+	return gspace_inflate(gs, g, 2, &done);
+}
+
+static int op_deflate(struct gspace *gs)
+{
+	uint64_t g = 0xc05;
+	unsigned done;
+
+	return gspace_deflate(gs, &g, 1, &done);
+}
+
+static int op_touch_ballooned(struct gspace *gs)
+{
+	return guest_store(gs, gfn(0xc05), 1);
+}
+
+static int op_discard(struct gspace *gs)
+{
+	uint64_t taken;
+
+	return gspace_discard(gs, gfn(0x405), 1, &taken);
+}
+
+static int op_write_by_host(struct gspace *gs)
+{
+	return guest_write(gs, gpa(0x805000), "x", 1);
+}
+
+static int op_write_over_zero(struct gspace *gs)
+{
+	return guest_store(gs, gfn(0xa05), 1);
+}
+
+static const struct {
+	const char *what;
+	int (*op)(struct gspace *gs);
+} ops[] = {
+	{ "write", op_write },
+	{ "read", op_read },
+	{ "inflate", op_inflate },
+	{ "deflate", op_deflate },
+	{ "touch ballooned", op_touch_ballooned },
+	{ "discard", op_discard },
+	{ "write by host", op_write_by_host },
+	{ "write over zero", op_write_over_zero },
+};
+
+/* Blocks at 0x400, 0xc00 (ballooned), a zero page at 0xa05. */
+static struct gspace *furnished_vm(void)
+{
+	uint64_t gfns[512];
+	struct gspace *gs;
+	unsigned done;
+	uint8_t byte;
+
+	gs = world_vm("a", 16 * MIB, COMMIT_HUGE);
+	assert_int_equal(guest_store(gs, gfn(0x400), 1), 0);
+	assert_int_equal(guest_store(gs, gfn(0xc00), 1), 0);
+	assert_int_equal(guest_load(gs, gfn(0xa05), &byte), 0);
+	for (unsigned i = 0; i < 512; i++)
+		gfns[i] = 0xc00 + i;
+	assert_int_equal(gspace_inflate(gs, gfns, 512, &done), 0);
+	return gs;
+}
+
+static void try_with_frames(unsigned i, uint64_t k, bool *ok)
+{
+	struct gspace_stats before, after;
+	struct gspace *gs;
+	int err;
+
+	world_boot(32 * MIB);
+	world_idle();
+	gs = furnished_vm();
+	leave_frames(k);
+	before = stats_of(gs);
+	err = ops[i].op(gs);
+	after = stats_of(gs);
+	*ok = err == 0;
+	if (err) {
+		assert_int_equal(err, -ENOMEM);
+		/* A batch may be half done; else nothing happened. */
+		if (ops[i].op != op_inflate)
+			assert_memory_equal(before.state, after.state,
+					    sizeof(before.state));
+	}
+	release_hostages();
+	world_audit();
+	/* With memory there again it goes through; a batch goes on. */
+	if (err && ops[i].op != op_inflate)
+		assert_int_equal(ops[i].op(gs), 0);
+	world_audit();
+	gspace_destroy(gs);
+	world_audit();
+}
+
+static void failing_at_any_allocation_changes_nothing(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < ARRAY_SIZE(ops); i++) {
+		bool ok = false;
+		uint64_t k;
+
+		for (k = 0; !ok; k++) {
+			assert_in_range(k, 0, 12);
+			try_with_frames(i, k, &ok);
+		}
+		print_message("  %s: needs %u frames\n", ops[i].what,
+			      (unsigned)k - 1);
+	}
+}
+
+static void a_vm_waits_at_the_reserve_and_is_named(void **state)
+{
+	static volatile bool stop = true;
+	struct gspace *gs;
+	uint64_t g;
+	int err = 0;
+
+	(void)state;
+	world_boot(16 * MIB);
+	gs = world_vm("hungry", 32 * MIB, COMMIT_AROUND);
+	for (g = 0x200; g < 0x2000 && !err; g++)
+		err = guest_store(gs, gfn(g), 1);
+	assert_int_equal(err, -ENOMEM);
+	assert_true(world_free() >= MIB / PAGE_SIZE);
+	gspace_wait_memory(gs, &stop);
+	assert_non_null(strstr(fake_log_last, "vm=hungry"));
+	assert_int_equal(stats_of(gs).nr_waits, 1);
+	assert_false(stats_of(gs).waiting);
+	world_audit();
+	gspace_destroy(gs);
+	world_audit();
+}
+
+/* ---- random use against a model ---- */
+
+#define MODEL_PAGES 0x1000u /* 16 MiB */
+
+struct model_page {
+	uint8_t value; /* of its first byte */
+	bool ballooned;
+};
+
+static struct model {
+	struct gspace *gs;
+	struct model_page page[MODEL_PAGES];
+} models[2];
+
+static bool model_is_ram(uint64_t g)
+{
+	return g < MODEL_PAGES && (g < 0xa0 || g >= 0xc0);
+}
+
+/* Mostly near each other, sometimes nonsense. */
+static uint64_t random_gfn(void)
+{
+	static uint64_t near;
+
+	if (rand() % 16 == 0)
+		near = (uint64_t)rand() % (MODEL_PAGES + 8);
+	return rand() % 2 ? (near + (uint64_t)rand() % 64) % (MODEL_PAGES + 8)
+			  : (uint64_t)rand() % (MODEL_PAGES + 8);
+}
+
+static void model_store(struct model *m)
+{
+	uint64_t g = random_gfn();
+	uint8_t value = (uint8_t)rand();
+	int err;
+
+	if (rand() % 4)
+		err = guest_store(m->gs, gfn(g), value);
+	else
+		err = guest_write(m->gs, gpa_of(gfn(g)), &value, 1);
+	if (!model_is_ram(g)) {
+		assert_true(err == -ENOENT || err == -EFAULT);
+		return;
+	}
+	if (err) {
+		assert_int_equal(err, -ENOMEM);
+		return;
+	}
+	m->page[g].value = value;
+	m->page[g].ballooned = false;
+}
+
+static void model_load(struct model *m)
+{
+	uint64_t g = random_gfn();
+	uint8_t value = 0;
+	bool by_guest = rand() % 4;
+	int err;
+
+	if (by_guest)
+		err = guest_load(m->gs, gfn(g), &value);
+	else
+		err = guest_read(m->gs, gpa_of(gfn(g)), &value, 1);
+	if (!model_is_ram(g)) {
+		assert_true(err == -ENOENT || err == -EFAULT);
+		return;
+	}
+	if (err) {
+		assert_int_equal(err, -ENOMEM);
+		return;
+	}
+	assert_int_equal(value, m->page[g].value);
+	if (by_guest)
+		m->page[g].ballooned = false;
+}
+
+static unsigned random_batch(uint64_t *gfns)
+{
+	unsigned n = 1 + (unsigned)rand() % 512;
+	uint64_t g = rand() % 4 ? random_gfn() : random_gfn() & ~511ull;
+
+	if (rand() % 4 == 0)
+		n = 512;
+	for (unsigned i = 0; i < n; i++)
+		gfns[i] = rand() % 256 ? g + i : random_gfn();
+	return n;
+}
+
+static void model_balloon(struct model *m, bool inflate)
+{
+	uint64_t gfns[512];
+	unsigned done, n = random_batch(gfns);
+	int err;
+
+	err = inflate ? gspace_inflate(m->gs, gfns, n, &done)
+		      : gspace_deflate(m->gs, gfns, n, &done);
+	assert_true(err || done == n);
+	for (unsigned i = 0; i < done; i++) {
+		assert_true(model_is_ram(gfns[i]));
+		assert_int_equal(m->page[gfns[i]].ballooned, !inflate);
+		m->page[gfns[i]].ballooned = inflate;
+		m->page[gfns[i]].value = 0;
+	}
+	if (err == -EINVAL)
+		assert_true(!model_is_ram(gfns[done]) ||
+			    m->page[gfns[done]].ballooned == inflate);
+}
+
+static void model_discard(struct model *m)
+{
+	uint64_t g = random_gfn(), n = 1 + (uint64_t)rand() % 1500, taken;
+	int err = gspace_discard(m->gs, gfn(g), n, &taken);
+
+	for (uint64_t i = g; i < g + n; i++)
+		if (!model_is_ram(i)) {
+			assert_int_equal(err, -EINVAL);
+			return;
+		}
+	assert_true(err == 0 || err == -ENOMEM);
+	for (uint64_t i = g; i < g + n && !err; i++)
+		m->page[i].value = 0;
+	/* Cut short: whatever reads as zero now was taken. */
+	for (uint64_t i = g; i < g + n && err; i++)
+		assert_int_equal(
+			guest_read(m->gs, gpa_of(gfn(i)), &m->page[i].value, 1),
+			0);
+}
+
+static void model_check(struct model *m)
+{
+	uint64_t ballooned = 0;
+
+	for (uint64_t g = 0; g < MODEL_PAGES; g++) {
+		uint8_t value;
+
+		if (!model_is_ram(g))
+			continue;
+		ballooned += m->page[g].ballooned;
+		assert_int_equal(guest_read(m->gs, gpa_of(gfn(g)), &value, 1),
+				 0);
+		assert_int_equal(value, m->page[g].value);
+	}
+	assert_int_equal(stats_of(m->gs).state[PG_BALLOONED], ballooned);
+}
+
+static void model_step(void)
+{
+	struct model *m = &models[rand() % 2];
+
+	switch (rand() % 40) {
+	case 0: model_balloon(m, true); break;
+	case 1: model_balloon(m, false); break;
+	case 2: model_discard(m); break;
+	case 3: frame_zero_some(); break;
+	case 4: gspace_collapse_some(); break;
+	default:
+		if (rand() % 2)
+			model_store(m);
+		else
+			model_load(m);
+	}
+	fake_cpu_id = (uint32_t)rand() % 3;
+}
+
+static void random_life(enum config_commit commit, uint64_t host)
+{
+	memset(models, 0, sizeof(models));
+	world_boot(host);
+	models[0].gs = world_vm("m0", MODEL_PAGES * PAGE_SIZE, commit);
+	models[1].gs = world_vm("m1", MODEL_PAGES * PAGE_SIZE, commit);
+	for (unsigned step = 0; step < 12000; step++) {
+		model_step();
+		if (step % 1500 == 0) {
+			world_audit();
+			model_check(&models[0]);
+			model_check(&models[1]);
+		}
+	}
+	gspace_destroy(models[0].gs);
+	world_audit();
+	model_check(&models[1]);
+	gspace_destroy(models[1].gs);
+	world_audit();
+}
+
+static void random_use_agrees_with_the_model(void **state)
+{
+	(void)state;
+	world_seed();
+	random_life(COMMIT_HUGE, 128 * MIB);
+	random_life(COMMIT_AROUND, 64 * MIB);
+	random_life(COMMIT_SINGLE, 64 * MIB);
+	/* Less than the VMs want: faults fail with -ENOMEM all the time. */
+	random_life(COMMIT_HUGE, 24 * MIB);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(ram_leaves_room_for_devices),
+		cmocka_unit_test(
+			shared_frames_are_mapped_with_their_permissions),
+		cmocka_unit_test(first_touch_commits_by_policy),
+		cmocka_unit_test(a_read_costs_no_frame_and_spoils_no_block),
+		cmocka_unit_test(without_large_leaves_everything_is_small),
+		cmocka_unit_test(a_large_host_gives_1g_blocks),
+		cmocka_unit_test(
+			ballooned_pages_give_their_frames_and_come_back_zero),
+		cmocka_unit_test(a_whole_block_is_ballooned_without_dividing),
+		cmocka_unit_test(the_balloon_refuses_nonsense_and_stops_at_min),
+		cmocka_unit_test(targets_have_bounds),
+		cmocka_unit_test(discard_takes_frames_and_content),
+		cmocka_unit_test(copies_cross_pages_and_stay_inside_ram),
+		cmocka_unit_test(small_pages_become_a_block_again),
+		cmocka_unit_test(failing_at_any_allocation_changes_nothing),
+		cmocka_unit_test(a_vm_waits_at_the_reserve_and_is_named),
+		cmocka_unit_test(random_use_agrees_with_the_model),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
