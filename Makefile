@@ -22,7 +22,7 @@ CFLAGS := -std=gnu11 -ffreestanding -mno-red-zone -mgeneral-regs-only -O2 -g \
 	-fno-asynchronous-unwind-tables -fcf-protection=none -fno-common \
 	-I. -I$(B)/gen
 LDFLAGS := -nostdlib -static -no-pie -z max-page-size=4096 -z noexecstack \
-	--build-id=none --no-warn-rwx-segments --warn-unresolved-symbols -T linker.ld
+	--build-id=none --no-warn-rwx-segments -T linker.ld
 
 $(B)/obj/mm/%.o $(B)/obj/vmx/%.o: CFLAGS += -Wconversion
 
