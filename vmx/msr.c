@@ -204,8 +204,9 @@ static int write_emulated(struct vcpu *v, uint32_t msr, uint64_t val)
 			return -EINVAL;
 		v->mcg_status = 0;
 		return 0;
-	case MSR_UCODE_REV: /* Linux writes 0 before it reads it */
-	case MSR_DEBUGCTL:  /* no branch records are offered */
+	case MSR_UCODE_REV:	/* Linux writes 0 before it reads it */
+	case MSR_DEBUGCTL:	/* no branch records are offered */
+	case MSR_MISC_FEATURES: /* no CPUID faulting either */
 		return val ? -ENOENT : 0;
 	case MSR_KVM_SYSTEM_TIME:
 	case MSR_KVM_SYSTEM_TIME_OLD:
