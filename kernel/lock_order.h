@@ -4,6 +4,9 @@
  * level; spin_lock() panics with both names when the order is broken, in
  * every build. No lock is held across a guest callback, an IPI wait or disk
  * I/O. Mutexes are taken before any spinlock.
+ *
+ * An interrupt may arrive while any lock that is not taken with irqsave is
+ * held; so every lock that an interrupt handler takes ranks above all of them.
  */
 #ifndef KERNEL_LOCK_ORDER_H
 #define KERNEL_LOCK_ORDER_H
@@ -14,16 +17,18 @@ enum lock_level {
 	LOCK_VM_LIFE = 6,     /* start/stop/destroy of one VM (mutex) */
 	LOCK_VM_LIST = 10,    /* the list of VMs */
 	LOCK_PCI = 12,	      /* PCI configuration of one VM (mutex) */
-	LOCK_DEVICE = 15,     /* registers of one virtual device */
-	LOCK_IOAPIC = 18,     /* one VM's IOAPIC and PIC */
-	LOCK_LAPIC = 19,      /* one vCPU's local APIC */
 	LOCK_GUESTMEM = 20,   /* regions and page states of one VM */
 	LOCK_STAGE2 = 30,     /* one VM's EPT, if it needs its own lock */
 	LOCK_HEAP = 40,
-	LOCK_HOSTPT = 45,    /* host page tables */
-	LOCK_FRAMES = 50,    /* free lists of one zone */
-	LOCK_MEMWAIT = 55,   /* VMs waiting for host memory */
-	LOCK_VCPU_KICK = 56, /* a vCPU's thread pointer */
+	LOCK_HOSTPT = 45,  /* host page tables */
+	LOCK_FRAMES = 50,  /* free lists of one zone */
+	LOCK_MEMWAIT = 55, /* VMs waiting for host memory */
+	LOCK_DEVICE = 58,  /* registers of a device without a timer */
+	/* From here on: also taken in interrupt handlers, so irqsave. */
+	LOCK_DEVICE_IRQ = 60, /* registers of a device with a timer */
+	LOCK_IOAPIC = 62,     /* one VM's IOAPIC and PIC */
+	LOCK_LAPIC = 64,      /* one vCPU's local APIC */
+	LOCK_VCPU_KICK = 66,  /* a vCPU's thread pointer */
 	LOCK_WAITQ = 70,
 	LOCK_RUNQ = 80,	       /* one CPU's run queue */
 	LOCK_TIMER = 85,       /* one CPU's timer queue */

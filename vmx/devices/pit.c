@@ -320,7 +320,7 @@ void pit_init(struct pit *pit, struct vm *vm)
 {
 	memset(pit, 0, sizeof(*pit));
 	pit->vm = vm;
-	spin_init(&pit->lock, LOCK_DEVICE, "pit");
+	spin_init(&pit->lock, LOCK_DEVICE_IRQ, "pit");
 	timer_init(&pit->timer, timer_fn);
 	pit_reset(pit);
 }

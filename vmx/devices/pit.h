@@ -28,7 +28,7 @@ struct pit_channel {
 
 struct pit {
 	struct vm *vm;	      /* [const] */
-	struct spinlock lock; /* LOCK_DEVICE, irqsave */
+	struct spinlock lock; /* LOCK_DEVICE_IRQ, irqsave */
 	struct pit_channel ch[3];
 	bool speaker;	    /* [lock] port 0x61 bit 1 */
 	struct timer timer; /* channel 0's interrupt */

@@ -374,7 +374,7 @@ void rtc_init(struct rtc *rtc, struct vm *vm)
 {
 	memset(rtc, 0, sizeof(*rtc));
 	rtc->vm = vm;
-	spin_init(&rtc->lock, LOCK_DEVICE, "rtc");
+	spin_init(&rtc->lock, LOCK_DEVICE_IRQ, "rtc");
 	timer_init(&rtc->timer, timer_fn);
 	rtc->ram[R_A] = A_DEFAULT;
 	rtc->ram[R_B] = B_24H;

@@ -9,7 +9,7 @@
 
 struct rtc {
 	struct vm *vm;	      /* [const] */
-	struct spinlock lock; /* LOCK_DEVICE, irqsave */
+	struct spinlock lock; /* LOCK_DEVICE_IRQ, irqsave */
 	uint8_t index;	      /* [lock] */
 	uint8_t ram[128];     /* [lock] time registers: only while SET */
 	int64_t offset;	      /* [lock] guest's clock - host's, seconds */
