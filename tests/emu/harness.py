@@ -66,6 +66,7 @@ class Machine:
                                   kind=emulator)
         self.screen = Screen()
         self.pos = 0            # where expect() goes on in screen.text
+        self.no_panic_before = 0
         self.log = self.emu = None
 
     # ---- life ----
@@ -137,6 +138,9 @@ class Machine:
             result = done()
             if result:
                 return result
+            if "\npanic: " in self.screen.text[self.no_panic_before:]:
+                self._fail("panic")
+            self.no_panic_before = max(0, len(self.screen.text) - 10)
             left = deadline - time.monotonic()
             if left <= 0:
                 self._fail("no %s within %d s" % (what, timeout))
