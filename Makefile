@@ -139,7 +139,7 @@ bench: deps
 
 # The Debian packages that building, running and testing need.
 PACKAGES := build-essential nasm gnu-efi gdisk mtools dosfstools cpio \
-	bochs bochs-term bochsbios vgabios ovmf qemu-system-x86 qemu-utils \
+	bochs bochs-term bochsbios vgabios ovmf qemu-system-x86 \
 	libcmocka-dev python3 python3-pytest python3-pexpect \
 	linux-image-cloud-amd64 linux-headers-cloud-amd64 busybox-static \
 	memtester acpica-tools clang-format clang-tidy cppcheck git
