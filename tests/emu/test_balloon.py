@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Memory moves between two running Linux guests."""
+import time
+
+from harness import INITRAMFS_TEST, Machine, vmlinuz
+
+MIB = 1 << 20
+LINUX_BOOT_S = 400
+FOLLOW_S = 120
+MEMTESTER = "MEMTESTER_TEST_MASK=0x7f memtester %d 1 >/tmp/memtester 2>&1"
+
+CONF = """\
+[host]
+""" + "".join("""
+[vm %s]
+kernel = vmlinuz
+initrd = initramfs.img
+cmdline = console=ttyS0 quiet mitigations=off
+mem.min = 64M
+mem.boot = 256M
+""" % name for name in ("alpha", "beta"))
+
+
+def files():
+    return {"vmlinuz": vmlinuz(), "initramfs.img": INITRAMFS_TEST}
+
+
+def vm_mem(m, name):
+    return next(v for v in m.cmd_json("mem")["vms"] if v["name"] == name)
+
+
+def set_target(m, name, mib):
+    """Sets a target and waits until the guest has followed."""
+    m.cmd("mem %s %dM" % (name, mib))
+    deadline = time.monotonic() + FOLLOW_S
+    while True:
+        v = vm_mem(m, name)
+        if v["boot"] - v["ballooned"] == mib * MIB:
+            return v
+        assert time.monotonic() < deadline, v
+        m.drain(1)
+
+
+def boot_both(m):
+    m.boot()
+    for name in "alpha", "beta":
+        with m.console(name):
+            m.expect("^aerostat guest ready", LINUX_BOOT_S)
+
+
+def mem_total(m, name):
+    with m.console(name):
+        line = m.sh("grep MemTotal /proc/meminfo")
+    return int(line.split()[1]) // 1024
+
+
+def test_memory_moves_between_guests():
+    with Machine(CONF, files(), cpus=2, mem_mib=1024) as m:
+        boot_both(m)
+        total = mem_total(m, "alpha")
+        # Both verify their memory meanwhile.
+        for name in "alpha", "beta":
+            with m.console(name):
+                m.sh(MEMTESTER % 24 + "; echo $? >/tmp/verdict &")
+        set_target(m, "alpha", 128)
+        assert total - mem_total(m, "alpha") == 128
+        m.audit()
+        assert "error" in m.cmd("mem alpha 32M")     # below mem.min
+        assert "error" in m.cmd("mem alpha 512M")    # above mem.max
+        set_target(m, "beta", 96)
+        set_target(m, "alpha", 256)
+        set_target(m, "beta", 256)
+        assert mem_total(m, "alpha") == total
+        for name in "alpha", "beta":
+            with m.console(name):
+                m.sh("while [ ! -s /tmp/verdict ]; do sleep 1; done", 600)
+                assert m.sh("cat /tmp/verdict").strip() == "0"
+                assert "Warning" not in m.sh("dmesg -l warn,err,crit || true")
+        m.audit()
+        m.poweroff()
+
+
+def test_unload_gives_everything_back():
+    conf = CONF[:CONF.index("[vm beta]")]
+    with Machine(conf, files(), cpus=1, mem_mib=512) as m:
+        m.boot()
+        with m.console("alpha"):
+            m.expect("^aerostat guest ready", LINUX_BOOT_S)
+        set_target(m, "alpha", 128)
+        with m.console("alpha"):
+            m.sh("rmmod aerostat")
+        assert vm_mem(m, "alpha")["ballooned"] == 0
+        with m.console("alpha"):
+            m.sh("insmod /lib/modules/aerostat.ko")
+        set_target(m, "alpha", 128)
+        m.audit()
+        m.poweroff()

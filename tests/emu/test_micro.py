@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Micro guests: one question each about the virtual machine."""
+import pytest
+from harness import Machine, micro
+
+# Guests that end with a verdict in the debug-exit value: 0 is ok.
+QUESTIONS = ["hello", "hypercall", "cpuid", "msr_unknown", "vmx_insn",
+             "touch_outside", "exceptions", "timers", "balloon_bad",
+             "touch_all"]
+# Guests that go wrong, and what the hypervisor says about it.
+CRASHES = {"triple_fault": "triple fault", "bad_insn_mmio": "MMIO"}
+ENDLESS = ["runaway", "hlt_forever", "uart_flood"]
+GUEST_S = 120
+
+
+def section(name, more=""):
+    return """
+[vm %s]
+kernel = %s.elf
+mem.min = 32M
+mem.boot = 64M
+autostart = no
+debug_exit = 0xf4
+%s""" % (name, name, more)
+
+
+def machine(names, **args):
+    conf = "[host]\n" + "".join(section(n) for n in names)
+    files = {n + ".elf": micro(n) for n in names}
+    return Machine(conf, files, **args)
+
+
+def run(m, guest, timeout=GUEST_S):
+    """Starts a guest and returns its verdict."""
+    m.cmd("vm start " + guest)
+    info = m.wait_vm(guest, "off", timeout)
+    assert info["debug_exited"], "%s: %s" % (guest, info["reason"])
+    return info["debug_exit_value"]
+
+
+def free_bytes(m):
+    host = m.cmd_json("mem")["host"]
+    return host["free_clean"] + host["free_dirty"]
+
+
+def test_questions():
+    with machine(QUESTIONS, cpus=1, mem_mib=512) as m:
+        m.boot()
+        failed = [q for q in QUESTIONS if run(m, q) != 0]
+        for guest in failed:
+            with m.console(guest):
+                m.drain(1)      # what it said, for the log
+        assert not failed
+        m.audit()
+        m.poweroff()
+
+
+def test_misbehaving_guests_harm_nobody():
+    with machine(list(CRASHES) + ENDLESS + ["hello"], cpus=2,
+                 mem_mib=512) as m:
+        m.boot()
+        assert run(m, "hello") == 0
+        before = free_bytes(m)
+        for guest in ENDLESS:
+            m.cmd("vm start " + guest)
+        for guest, says in CRASHES.items():
+            m.cmd("vm start " + guest)
+            assert says in m.wait_vm(guest, "crashed", GUEST_S)["reason"]
+        assert run(m, "hello") == 0
+        for guest in ENDLESS:
+            m.cmd("vm kill " + guest)
+            m.wait_vm(guest, "off", GUEST_S)
+        m.audit()
+        assert free_bytes(m) == before
+        m.poweroff()
+
+
+def test_pages_change_owner_zeroed():
+    with machine(["dirty", "touch_all"], cpus=1, mem_mib=512) as m:
+        m.boot()
+        for _ in range(3):
+            assert run(m, "dirty", 300) == 0
+            assert run(m, "touch_all") == 0
+        m.audit()
+        m.poweroff()
+
+
+@pytest.mark.parametrize("commit", ["huge", "around", "single"])
+def test_first_touch_is_zero_by_every_policy(commit):
+    conf = "[host]\n" + section("touch_all", more="mem.commit = %s\n" % commit)
+    files = {"touch_all.elf": micro("touch_all")}
+    with Machine(conf, files, cpus=1, mem_mib=512) as m:
+        m.boot()
+        assert run(m, "touch_all", 300) == 0
+        m.audit()
+        m.poweroff()
