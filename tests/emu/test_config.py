@@ -93,7 +93,7 @@ mem.boot = 64G
 
 
 @pytest.mark.parametrize(
-    "text", [b"", b"[host]\n", b"\0" * 4096, bytes(range(256)) * 64],
+    "text", [b"", b"[host]\n", b"\0" * 4096, bytes(range(256))],
     ids=["empty", "host-only", "zeros", "noise"])
 def test_no_vm_at_all(text):
     with Machine(text, emulator="qemu") as m:
