@@ -61,6 +61,11 @@ const struct shell_cmd shell_cmds[] = {
 	  .run = cmd_poweroff },
 	{ "reboot", "reboot", "kill all VMs and reboot the machine",
 	  "At once and without asking, as `poweroff`.\n", .run = cmd_reboot },
+	{ "selftest", "selftest [NAME]", "test threads, locks and timers",
+	  "Runs the tests that need the real machine: park, locks, storm,\n"
+	  "timers, calls, weights. Takes a few seconds and shares the\n"
+	  "processors with running VMs, which makes the figures worse.\n",
+	  .run = cmd_selftest },
 	{ "sleep", "sleep SECONDS", "wait; Ctrl-C interrupts",
 	  "For scripts that drive this console. At most a day.\n",
 	  .run = cmd_sleep },

@@ -7,12 +7,14 @@
 
 #include "kernel/acpi.h"
 #include "kernel/addr.h"
+#include "kernel/apic.h"
 #include "kernel/clock.h"
 #include "kernel/directmap.h"
 #include "kernel/hostcon.h"
 #include "kernel/machine.h"
 #include "kernel/x86.h"
 #include "mm/hostpt.h"
+#include "vmx/vmx.h"
 
 /* UEFI Specification, "EFI_SYSTEM_TABLE", "EFI_RUNTIME_SERVICES". */
 #define SYSTEM_TABLE_RUNTIME 88
@@ -27,6 +29,7 @@ enum efi_reset { EFI_RESET_COLD, EFI_RESET_WARM, EFI_RESET_SHUTDOWN };
 
 void efi_reset_call(uint64_t fn, uint64_t type, uint64_t low_root);
 
+static bool stopping;		  /* [atomic] */
 static uint64_t efi_reset_system; /* hpa; 0: unknown [const after init] */
 
 void power_init(const struct boot_info *bi)
@@ -58,10 +61,26 @@ static void ask_firmware(enum efi_reset type)
 		efi_reset_call(efi_reset_system, type, hostpt_low_root().raw);
 }
 
+/* From the NMI handler of the CPUs that are not to run any more. */
+void power_stop_here(void)
+{
+	if (!__atomic_load_n(&stopping, __ATOMIC_ACQUIRE))
+		return;
+	/* INIT does not get through to a CPU in VMX operation. */
+	vmx_cpu_off();
+	for (;;) {
+		irq_disable();
+		cpu_halt();
+	}
+}
+
 /* Nobody else may run while the machine goes down. */
 static void stop_machine(void)
 {
 	irq_disable();
+	__atomic_store_n(&stopping, true, __ATOMIC_RELEASE);
+	apic_nmi_others();
+	vmx_cpu_off();
 	hostcon_panic_mode();
 	delay_ms(20); /* the last characters leave the UART's FIFO */
 }

@@ -112,6 +112,7 @@ int cmd_log(const struct shell_args *a);
 int cmd_mem(const struct shell_args *a);
 int cmd_poweroff(const struct shell_args *a);
 int cmd_reboot(const struct shell_args *a);
+int cmd_selftest(const struct shell_args *a);
 int cmd_sleep(const struct shell_args *a);
 int cmd_stats(const struct shell_args *a);
 int cmd_uptime(const struct shell_args *a);

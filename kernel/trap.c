@@ -9,6 +9,7 @@
 #include "kernel/irq.h"
 #include "kernel/panic.h"
 #include "kernel/percpu.h"
+#include "kernel/power.h"
 #include "kernel/x86.h"
 
 #define GATE_INTERRUPT 0x8e00u /* present, DPL 0, interrupts off on entry */
@@ -117,6 +118,7 @@ void trap_dispatch(struct trap_frame *f)
 	if (f->vector == TRAP_NMI) {
 		/* Nobody else sends NMIs; a stray one is not worth dying for */
 		panic_stop_here();
+		power_stop_here();
 		this_cpu()->nr_nmis++;
 		return;
 	}
