@@ -7,6 +7,7 @@
 busybox mkdir -p /proc /sys
 busybox mount -t proc proc /proc
 busybox mount -t sysfs sysfs /sys
+busybox mount -t devtmpfs dev /dev
 for module in /modules/*.ko; do
 	[ -e "$module" ] && busybox insmod "$module"
 done
