@@ -27,6 +27,7 @@
 #define L1_ECX_OSXSAVE	    BIT(27)
 #define L1_ECX_HYPERVISOR   BIT(31)
 #define L1_EDX_ALLOW	    0x078bfbffu
+#define L1_EDX_APIC	    BIT(9)
 #define L1_EDX_HTT	    BIT(28)
 
 /*
@@ -343,6 +344,9 @@ void cpuid_policy_update(struct vcpu *v)
 	e->regs.ecx &= (uint32_t)~L1_ECX_OSXSAVE;
 	if (cr4 & CR4_OSXSAVE)
 		e->regs.ecx |= (uint32_t)L1_ECX_OSXSAVE;
+	e->regs.edx &= (uint32_t)~L1_EDX_APIC;
+	if (lapic_is_on(v->lapic))
+		e->regs.edx |= (uint32_t)L1_EDX_APIC;
 	e = entry(v, 7, 0);
 	e->regs.ecx &= (uint32_t)~L7_ECX_OSPKE;
 	if (cr4 & CR4_PKE)

@@ -224,9 +224,15 @@ static int write_emulated(struct vcpu *v, uint32_t msr, uint64_t val)
 
 static int write_any(struct vcpu *v, uint32_t msr, uint64_t val)
 {
-	if (is_apic_msr(msr))
-		return lapic_msr_write(v->lapic, msr, val);
-	return write_emulated(v, msr, val);
+	int err;
+
+	if (!is_apic_msr(msr))
+		return write_emulated(v, msr, val);
+	err = lapic_msr_write(v->lapic, msr, val);
+	/* CPUID says whether the APIC is on. */
+	if (!err && msr == MSR_APIC_BASE)
+		cpuid_policy_update(v);
+	return err;
 }
 
 /* -ENOENT: nobody knows this MSR. Anything else is the guest's mistake. */

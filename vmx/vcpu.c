@@ -110,7 +110,7 @@ static void handle_init(struct vcpu *v)
 	vcpu_load(v);
 	irq_enable();
 	v->wait_sipi = v->index != 0;
-	lapic_reset(v->lapic);
+	lapic_init_signal(v->lapic);
 	vmcs_setup_guest_reset(v);
 }
 

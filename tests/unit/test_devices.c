@@ -592,6 +592,23 @@ static void debug_exit_of_each_width(void **state)
 	assert_int_equal(fake_vm.debug_exit_value, 0x45);
 }
 
+static void test_lines_where_debug_exit_is(void **state)
+{
+	uint64_t unknown = fake_vm.unknown_ports;
+
+	(void)state;
+	outb(0x200e, 1);
+	assert_true(irq_is_high(14));
+	outb(0x200e, 0);
+	assert_false(irq_is_high(14));
+	outb(0x2002, 1);
+	assert_false(devices_pio_write(cpu, 0x2018, 1, 1));
+	fake_cfg.debug_exit = 0;
+	assert_false(devices_pio_write(cpu, 0x200e, 1, 1));
+	assert_false(irq_is_high(14));
+	assert_int_equal(fake_vm.unknown_ports, unknown + 2);
+}
+
 static void nobodys_ports(void **state)
 {
 	uint64_t before = fake_vm.unknown_ports;
@@ -662,6 +679,7 @@ int main(void)
 		T(reset_is_power_on),
 		T(resets),
 		T(debug_exit_of_each_width),
+		T(test_lines_where_debug_exit_is),
 		T(nobodys_ports),
 		T(every_port_survives_every_width),
 		T(nobodys_memory),

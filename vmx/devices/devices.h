@@ -69,6 +69,8 @@ void lapic_accept(struct lapic *l, int vector);
 /* CR8 = TPR[7:4]. */
 uint64_t lapic_get_cr8(struct lapic *l);
 void lapic_set_cr8(struct lapic *l, uint64_t cr8);
+/* True unless the guest switched the APIC off in IA32_APIC_BASE. */
+bool lapic_is_on(const struct lapic *l);
 /* True when the guest enabled x2APIC mode. */
 bool lapic_is_x2apic(const struct lapic *l);
 

@@ -31,7 +31,7 @@ void irq_set_level(struct vm *vm, unsigned irq, bool high)
 	unsigned pin = irq == IRQ_TIMER ? TIMER_PIN : irq;
 	uint64_t flags;
 
-	BUG_ON(irq >= IOAPIC_NR_PINS || irq == TIMER_PIN);
+	BUG_ON(irq >= IOAPIC_NR_PINS || irq == IRQ_CASCADE);
 	flags = spin_lock_irqsave(&chip->lock);
 	if (irq < 16)
 		pic_set_irq_locked(vm, &chip->pic, irq, high);

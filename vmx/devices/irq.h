@@ -20,10 +20,11 @@ void irqchip_init(struct irqchip *chip);
 void irqchip_reset(struct irqchip *chip);
 
 /* ISA interrupts and the pin of the memory device. */
-#define IRQ_TIMER  0u
-#define IRQ_COM1   4u
-#define IRQ_RTC	   8u
-#define IRQ_SCI	   9u
-#define IRQ_MEMDEV 10u
+#define IRQ_TIMER   0u
+#define IRQ_CASCADE 2u /* between the 8259s: no device's */
+#define IRQ_COM1    4u
+#define IRQ_RTC	    8u
+#define IRQ_SCI	    9u
+#define IRQ_MEMDEV  10u
 
 #endif

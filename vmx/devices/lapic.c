@@ -125,6 +125,11 @@ void lapic_destroy(struct lapic *l)
 	kfree(l);
 }
 
+bool lapic_is_on(const struct lapic *l)
+{
+	return lapic_is_enabled(l);
+}
+
 bool lapic_is_x2apic(const struct lapic *l)
 {
 	return READ_ONCE(l->base) & APIC_BASE_EXTD;

@@ -85,3 +85,14 @@ void debug_exit_write(struct vm_devices *d, uint32_t val)
 	d->vm->debug_exited = true;
 	vm_request_end(d->vm, VM_END_DEBUG_EXIT, "debug exit, value %#x", val);
 }
+
+bool test_lines_write(struct vm_devices *d, uint16_t port, uint32_t val)
+{
+	unsigned line = port - TEST_LINES_PORT;
+
+	if (!d->vm->cfg->debug_exit || line >= IOAPIC_NR_PINS)
+		return false;
+	if (line != IRQ_CASCADE)
+		irq_set_level(d->vm, line, val != 0);
+	return true;
+}

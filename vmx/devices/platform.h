@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The small ports of a PC's platform: keyboard controller (reset only), fast
- * reset, POST code, debug exit.
+ * reset, POST code, debug exit and test lines.
  */
 #ifndef VMX_DEVICES_PLATFORM_H
 #define VMX_DEVICES_PLATFORM_H
@@ -25,5 +25,13 @@ void post_write(struct vm_devices *d, uint16_t port, uint8_t val);
 /* Port 0xcf9. */
 void reset_port_write(struct vm_devices *d, uint8_t val);
 void debug_exit_write(struct vm_devices *d, uint32_t val);
+
+/*
+ * Interrupt lines for test kernels, as on QEMU's pc-testdev: an OUT to the
+ * n-th port raises (not 0) or lowers line n. Only where a debug-exit port is
+ * configured. True if the port is one of them.
+ */
+#define TEST_LINES_PORT 0x2000u
+bool test_lines_write(struct vm_devices *d, uint16_t port, uint32_t val);
 
 #endif
