@@ -30,6 +30,7 @@ from emulator import Emulator  # noqa: E402
 BUILD = TOP / "build"
 LOGS = BUILD / "emu-logs"
 PROMPT = "aerostat> "
+GUEST_PROMPT = "# "     # PS1 of guest-stubs/linux/rootfs
 ESCAPE = "\x14"         # Ctrl-T: from a guest's console back to the shell
 BOOT_TIMEOUT_S = 180    # firmware takes 8 s in Bochs, 30 s on a busy machine
 CMD_TIMEOUT_S = 60
@@ -251,13 +252,24 @@ class Machine:
         self._until("prompt", self._at_prompt, CMD_TIMEOUT_S)
         self.mark()
 
+    def _guest_prompt(self):
+        """Waits until the guest's shell reads commands."""
+        def at_prompt():
+            return self.screen.line.endswith(GUEST_PROMPT)
+        try:
+            self._until("guest's prompt", at_prompt, 30)
+        except Timeout:         # a message may have come behind it
+            self.send("\r")
+            self._until("guest's prompt", at_prompt, 60)
+
     def sh(self, command, timeout=120, check=True):
         """Runs a shell command in the guest whose console is open; returns
         its output. check: it must exit with 0."""
+        self._guest_prompt()
         self.mark()
         self.send(command + "; echo exit=$?\r")
-        self.expect(r"echo exit=\$\?$", timeout)
-        start = self.pos = self.screen.text.index("\n", self.pos - 1) + 1
+        self.expect(r"echo exit=\$\?\n", timeout)
+        start = self.pos
         m = self.expect(r"^exit=(\d+)$", timeout)
         out = self.screen.text[start:m.start()]
         assert not check or m[1] == "0", "%s: exit %s\n%s" % (command, m[1],
