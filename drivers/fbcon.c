@@ -24,7 +24,8 @@ static volatile uint32_t *pixels;   /* NULL: no screen [const after init] */
 static uint32_t stride, cols, rows; /* [const after init] */
 static char *want, *shown;	    /* rows * cols each [one user] */
 static uint32_t x, y;		    /* where the next character goes */
-static bool in_escape;		    /* inside a terminal control sequence */
+static uint32_t escape_number;
+static bool in_escape; /* inside a terminal control sequence */
 
 int fbcon_init(const struct boot_fb *fb)
 {
@@ -94,14 +95,41 @@ static void new_line(void)
 	memset(want + cols * (rows - 1), ' ', cols);
 }
 
+/* The end of ESC [ number letter: the few that the line editor uses. */
+static void obey_escape(char letter, uint32_t n)
+{
+	if (letter == 'K')
+		memset(want + y * cols + x, ' ', cols - x);
+	else if (letter == 'J')
+		memset(want, ' ', cols * rows);
+	else if (letter == 'H')
+		x = y = 0;
+	else if (letter == 'C')
+		x = min(x + n, cols - 1);
+	else if (letter == 'D')
+		x -= min(x, n);
+}
+
+/* One character inside a control sequence; false: it was the last one. */
+static bool escape_goes_on(char c)
+{
+	if (c == '[' || c == ';')
+		return true;
+	if (c >= '0' && c <= '9') {
+		escape_number =
+			min(escape_number * 10 + (uint32_t)(c - '0'), COLS_MAX);
+		return true;
+	}
+	obey_escape(c, escape_number);
+	escape_number = 0;
+	return false;
+}
+
 static void put(char c)
 {
-	if (in_escape) {
-		/* ESC [ digits letter: left out, the screen is a teletype. */
-		in_escape = c == '[' || c == ';' || (c >= '0' && c <= '9');
-		return;
-	}
-	if (c == '\033')
+	if (in_escape)
+		in_escape = escape_goes_on(c);
+	else if (c == '\033')
 		in_escape = true;
 	else if (c == '\n')
 		new_line();

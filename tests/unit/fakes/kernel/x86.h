@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A processor made of tables, for host tests of capability checks. */
+/* A processor made of tables, for host tests. */
 #ifndef KERNEL_X86_H
 #define KERNEL_X86_H
 
@@ -37,6 +37,21 @@ static inline uint64_t read_cr4(void)
 static inline void write_cr4(uint64_t v)
 {
 	fake_cr4 = v;
+}
+
+/* There is nothing that could interrupt a test. */
+static inline uint64_t irq_save(void)
+{
+	return 0;
+}
+
+static inline void irq_restore(uint64_t rflags)
+{
+	(void)rflags;
+}
+
+static inline void cpu_pause(void)
+{
 }
 
 static inline void xsetbv(uint32_t xcr, uint64_t v)
