@@ -175,13 +175,3 @@ int shell_start(void)
 
 	return thread_create(&p, &t);
 }
-
-void shell_notice(const char *text)
-{
-	char line[256];
-	int n = snprintf(line, sizeof(line) - 1, "%s", text);
-	size_t len = min((size_t)n, sizeof(line) - 2);
-
-	line[len] = '\n';
-	conrow_log(line, len + 1);
-}

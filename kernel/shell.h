@@ -11,10 +11,4 @@
 /* Starts the console thread. 0, -ENOMEM. */
 MUST_CHECK int shell_start(void);
 
-/*
- * Prints a line of the log or a VM event above the line being edited.
- * Any thread context.
- */
-void shell_notice(const char *text);
-
 #endif

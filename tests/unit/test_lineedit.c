@@ -342,7 +342,7 @@ static void test_switch_keeps_the_line(void **state)
 	assert_string_equal(le.line, "vm list");
 }
 
-/* What shell_notice() prints after its own line. */
+/* What is printed after a log line above the edited one. */
 static void test_image(void **state)
 {
 	char image[LINEEDIT_IMAGE_MAX];

@@ -1,0 +1,415 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* What the console's tests have in the place of a machine. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+/* cmocka.h needs the four above */
+#include <cmocka.h>
+
+#include "fakes.h"
+#include "guest-stubs/abi.h"
+#include "kernel/conrow.h"
+#include "kernel/errno.h"
+#include "kernel/hostcon.h"
+#include "kernel/log.h"
+#include "kernel/machine.h"
+#include "kernel/selftest.h"
+#include "kernel/shell.h"
+#include "kernel/shell_priv.h"
+#include "mm/audit.h"
+#include "mm/frame.h"
+#include "mm/heap.h"
+#include "shell_fakes.h"
+#include "vmx/devices/devices.h"
+#include "vmx/vm.h"
+
+/* ---- the host console ---- */
+
+char screen[1 << 18];
+static size_t screen_len;
+const char *input = "";
+/* Called when the console writes: may log in the middle of things. */
+void (*on_write)(void);
+
+void hostcon_write(const char *s, size_t n)
+{
+	assert_true(screen_len + n < sizeof(screen));
+	memcpy(screen + screen_len, s, n);
+	screen_len += n;
+	screen[screen_len] = '\0';
+}
+
+void hostcon_write_wait(const char *s, size_t n)
+{
+	assert_int_equal(fake_locks_held(), 0);
+	hostcon_write(s, n);
+	if (on_write)
+		on_write();
+}
+
+size_t hostcon_read(char *dst, size_t n)
+{
+	size_t got = 0;
+
+	while (got < n && *input)
+		dst[got++] = *input++;
+	return got;
+}
+
+void hostcon_set_reader(struct thread *t)
+{
+	(void)t;
+}
+
+void clear_screen(void)
+{
+	screen_len = 0;
+	screen[0] = '\0';
+}
+
+/* ---- the machine ---- */
+
+const char version_string[] = "Aerostat 0.0.0 (test)";
+struct config host_config;
+jmp_buf machine_end;
+const char *ended_by;
+enum log_level_cfg console_level;
+
+void machine_reboot(void)
+{
+	ended_by = "reboot";
+	longjmp(machine_end, 1);
+}
+
+static bool always_passes(char *text, size_t nbytes)
+{
+	snprintf(text, nbytes, "nothing to do");
+	return true;
+}
+
+const struct selftest selftests[] = { { "trivial", always_passes } };
+const size_t nr_selftests = 1;
+
+void machine_poweroff(void)
+{
+	ended_by = "poweroff";
+	longjmp(machine_end, 1);
+}
+
+void log_set_console_level(enum log_level_cfg level)
+{
+	console_level = level;
+}
+
+void log_set_sink(void (*fn)(const char *line, size_t n))
+{
+	assert_ptr_equal(fn, conrow_log);
+}
+
+void log_dump(void (*fn)(void *arg, enum log_level_cfg level, const char *line),
+	      void *arg, uint32_t max)
+{
+	(void)max;
+	fn(arg, CFG_LOG_INFO, "[    1.0] a: first");
+	fn(arg, CFG_LOG_ERR, "[    2.0] error b: \"quoted\"");
+	fn(arg, CFG_LOG_DEBUG, "[    3.0] debug c: third");
+}
+
+bool cpu_get_stats(uint32_t cpu, struct cpu_stats *out)
+{
+	*out = (struct cpu_stats){ .apic_id = cpu,
+				   .busy_ticks = 250000,
+				   .idle_ticks = 750000,
+				   .running = "idle" };
+	return true;
+}
+
+void frame_get_stats(struct frame_stats *out)
+{
+	*out = (struct frame_stats){ .nr_total = 524288,
+				     .nr_free_clean = 100000 };
+	out->nr_type[FRAME_FREE] = 400000;
+	out->nr_type[FRAME_DATA] = 124288;
+}
+
+const char *frame_type_name(enum frame_type type)
+{
+	static char name[16];
+
+	snprintf(name, sizeof(name), "type%d", (int)type);
+	return name;
+}
+
+void heap_get_stats(struct heap_stats *out)
+{
+	*out = (struct heap_stats){ .nr_allocs = 10, .nr_frees = 3 };
+}
+
+unsigned nr_audit_errors;
+
+void mm_audit(struct audit_report *out,
+	      void (*line)(void *arg, const char *text), void *arg)
+{
+	static struct spinlock lock = SPINLOCK_INIT(LOCK_GUESTMEM, "space");
+
+	spin_lock(&lock);
+	*out = (struct audit_report){ .nr_frames = 7,
+				      .nr_errors = nr_audit_errors };
+	for (unsigned i = 0; i < nr_audit_errors; i++)
+		line(arg, "frame=0x10: owner is gone");
+	spin_unlock(&lock);
+}
+
+/* ---- VMs ---- */
+
+static struct config_vm web_cfg = { .name = "web",
+				    .kernel = "vmlinuz",
+				    .initrd = "initrd.img",
+				    .cmdline = "console=ttyS0 x=\"y\"",
+				    .vcpus = 1,
+				    .weight = 100,
+				    .mem_min = 64 << 20,
+				    .mem_boot = 256 << 20,
+				    .mem_max = 256 << 20 };
+static struct config_vm db_cfg = { .name = "db", .bad = true, .line = 9 };
+struct vm web, db;
+bool has_vms;
+uint64_t last_target;
+
+struct vm *vm_first(void)
+{
+	return has_vms ? &web : NULL;
+}
+
+struct vm *vm_next(struct vm *vm)
+{
+	return vm == &web ? &db : NULL;
+}
+
+struct vm *vm_find(const char *name)
+{
+	for (struct vm *vm = vm_first(); vm; vm = vm_next(vm))
+		if (strcmp(vm->cfg->name, name) == 0)
+			return vm;
+	return NULL;
+}
+
+const char *vm_state_name(enum vm_state s)
+{
+	return s == VM_RUNNING ? "running" : s == VM_PAUSED ? "paused" : "off";
+}
+
+static int set_state(struct vm *vm, enum vm_state from, enum vm_state to,
+		     char *why)
+{
+	if (vm->state != from) {
+		snprintf(why, 128, "it is %s", vm_state_name(vm->state));
+		return -EBUSY;
+	}
+	vm->state = to;
+	return 0;
+}
+
+int vm_start(struct vm *vm, char *why)
+{
+	if (vm->cfg->bad) {
+		strcpy(why, "its configuration has errors");
+		return -EINVAL;
+	}
+	return set_state(vm, VM_OFF, VM_RUNNING, why);
+}
+
+int vm_stop(struct vm *vm, char *why)
+{
+	return set_state(vm, VM_RUNNING, VM_OFF, why);
+}
+
+int vm_kill(struct vm *vm, char *why)
+{
+	return set_state(vm, VM_RUNNING, VM_OFF, why);
+}
+
+int vm_pause(struct vm *vm, char *why)
+{
+	return set_state(vm, VM_RUNNING, VM_PAUSED, why);
+}
+
+int vm_resume(struct vm *vm, char *why)
+{
+	return set_state(vm, VM_PAUSED, VM_RUNNING, why);
+}
+
+int vm_reset(struct vm *vm, char *why)
+{
+	return set_state(vm, VM_RUNNING, VM_RUNNING, why);
+}
+
+int vm_set_mem_target(struct vm *vm, uint64_t nbytes, char *why)
+{
+	if (nbytes < vm->cfg->mem_min) {
+		strcpy(why, "below mem.min = 64 MiB");
+		return -ERANGE;
+	}
+	last_target = nbytes;
+	return 0;
+}
+
+void vm_get_stats(struct vm *vm, struct vm_stats *out)
+{
+	(void)vm;
+	memset(out, 0, sizeof(*out));
+	out->exits[10] = 5;
+	out->exits[18] = 15;
+	out->exits_total = 20;
+}
+
+const char *vmx_reason_name(uint32_t r)
+{
+	return r == 18 ? "vmcall" : "cpuid";
+}
+
+void gspace_get_stats(struct gspace *gs, struct gspace_stats *out)
+{
+	(void)gs;
+	*out = (struct gspace_stats){ .size = 65536,
+				      .target = 65536,
+				      .min = 16384,
+				      .boot = 65536,
+				      .max = 65536,
+				      .waiting = true };
+	out->state[PG_RESIDENT] = 12288 + 128;
+	out->state[PG_HOLLOW] = 65536 - 12288 - 128;
+}
+
+bool memdev_get_guest_stats(struct vm *vm, struct aerostat_guest_stats *out)
+{
+	(void)vm;
+	memset(out, 0, sizeof(*out));
+	out->mem_total = 60000;
+	return true;
+}
+
+uint64_t memdev_resize_ticks(struct vm *vm)
+{
+	(void)vm;
+	return 123456;
+}
+
+/* ---- a guest's UART ---- */
+
+char guest_out[VUART_RING * 2];
+uint64_t guest_end, guest_oldest;
+char guest_in[256];
+static size_t guest_in_len;
+
+static void guest_prints(const char *s)
+{
+	for (; *s; s++)
+		guest_out[guest_end++ % sizeof(guest_out)] = *s;
+}
+
+size_t vuart_input(struct vm *vm, const char *s, size_t n)
+{
+	size_t part = n < 4 ? n : 4; /* a small FIFO */
+
+	(void)vm;
+	memcpy(guest_in + guest_in_len, s, part);
+	guest_in_len += part;
+	guest_in[guest_in_len] = '\0';
+	return part;
+}
+
+size_t vuart_output_read(struct vm *vm, uint64_t *pos, char *dst, size_t n,
+			 uint64_t *lost)
+{
+	size_t done = 0;
+
+	(void)vm;
+	*lost = *pos < guest_oldest ? guest_oldest - *pos : 0;
+	*pos += *lost;
+	while (done < n && *pos < guest_end)
+		dst[done++] = guest_out[(*pos)++ % sizeof(guest_out)];
+	return done;
+}
+
+void vuart_set_listener(struct vm *vm, struct thread *t)
+{
+	(void)vm;
+	(void)t;
+}
+
+/* ---- the console thread, run until it has nothing to do ---- */
+
+static void (*console_fn)(void *arg);
+static jmp_buf console_idle;
+
+int thread_create(const struct thread_params *p, struct thread **out)
+{
+	console_fn = p->fn;
+	*out = NULL;
+	return 0;
+}
+
+static const struct step *steps;
+
+static void next_step(void)
+{
+	fake_tsc += 100000000;
+	if (!steps || (!steps->type && !steps->prints && !steps->then))
+		longjmp(console_idle, 1);
+	if (steps->type)
+		input = steps->type;
+	if (steps->prints)
+		guest_prints(steps->prints);
+	if (steps->then)
+		steps->then();
+	steps++;
+}
+
+void run_console(const struct step *script)
+{
+	clear_screen();
+	steps = script;
+	fake_park_hook = next_step;
+	assert_int_equal(shell_start(), 0);
+	if (!setjmp(console_idle))
+		console_fn(NULL);
+	fake_park_hook = NULL;
+}
+
+int set_up(void **state)
+{
+	(void)state;
+	web = (struct vm){ .id = 1,
+			   .cfg = &web_cfg,
+			   .state = VM_RUNNING,
+			   .gs = (struct gspace *)&web };
+	db = (struct vm){ .id = 2, .cfg = &db_cfg };
+	mutex_init(&web.life, LOCK_VM_LIFE, "life");
+	mutex_init(&db.life, LOCK_VM_LIFE, "life");
+	strcpy(db.reason, "configuration has errors");
+	has_vms = true;
+	on_write = NULL;
+	input = "";
+	guest_in_len = 0;
+	guest_end = 0;
+	guest_oldest = 0;
+	nr_audit_errors = 0;
+	fake_tsc = 90061000000000ull;
+	clear_screen();
+	return 0;
+}
+
+const char *output_of(const char *line)
+{
+	char copy[600];
+
+	clear_screen();
+	snprintf(copy, sizeof(copy), "%s", line);
+	shell_execute(copy);
+	return screen;
+}
