@@ -3,7 +3,8 @@
 # It links the kernel's pure code (config parser, strings, printf), compiled
 # once more in firmware's code model.
 
-EFI_PURE := kernel/config.c kernel/lib.c kernel/printf.c kernel/string.c
+EFI_PURE := kernel/config.c kernel/config_value.c kernel/lib.c \
+	kernel/printf.c kernel/string.c
 EFI_OBJ  := $(patsubst %,$(B)/efi/%.o,$(wildcard boot/*.c) $(EFI_PURE)) \
 	$(B)/efi/boot/image.asm.o
 EFI_CFLAGS := -std=gnu11 -ffreestanding -mno-red-zone -mgeneral-regs-only -O2 \

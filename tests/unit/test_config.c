@@ -3,7 +3,8 @@
  * aerostat.conf: what is accepted, what each mistake says, and that only the
  * VM with the mistake stays down.
  *
- * Sources: kernel/config.c kernel/config_doc.c kernel/lib.c
+ * Sources: kernel/config.c kernel/config_value.c kernel/config_doc.c
+ * Sources: kernel/lib.c
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -6,8 +6,8 @@
  * every run before it, for those that a sanitizer ends.
  *
  * Sources: tests/fuzz/fuzz_config.c tests/fuzz/fuzz_lineedit.c
- * Sources: kernel/config.c kernel/lib.c kernel/lineedit.c
- * Sources: kernel/shell_parse.c
+ * Sources: kernel/config.c kernel/config_value.c kernel/lib.c
+ * Sources: kernel/lineedit.c kernel/shell_parse.c
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -9,7 +9,7 @@
  * Sources: kernel/vm_view.c kernel/cmd_vm.c kernel/cmd_mem.c
  * Sources: kernel/cmd_stats.c kernel/cmd_host.c kernel/cmd_help.c
  * Sources: kernel/json.c kernel/lineedit.c kernel/lib.c kernel/config_doc.c
- * Sources: kernel/config.c kernel/cmd_selftest.c
+ * Sources: kernel/config.c kernel/config_value.c kernel/cmd_selftest.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
