@@ -62,10 +62,11 @@ static int copy(struct gspace *gs, gpa_t a, void *buf, uint64_t nbytes,
 	if (a.raw + nbytes < a.raw)
 		return -EFAULT;
 	while (nbytes) {
+		uint64_t in_page = PAGE_SIZE - (a.raw & PAGE_MASK);
 		struct piece p = {
 			.at = a,
 			.buf = buf,
-			.nbytes = min(nbytes, PAGE_SIZE - (a.raw & PAGE_MASK)),
+			.nbytes = nbytes < in_page ? nbytes : in_page,
 		};
 		int err;
 
