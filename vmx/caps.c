@@ -72,7 +72,7 @@ struct control_need {
 
 static const struct control_need control_needs[] = {
 	{ &vmx_controls.pin, MSR_VMX_PINBASED, MSR_VMX_TRUE_PINBASED,
-	  PIN_EXT_INTR | PIN_NMI | PIN_VIRTUAL_NMI, 0,
+	  PIN_EXT_INTR | PIN_NMI | PIN_VIRTUAL_NMI, PIN_PREEMPTION_TIMER,
 	  "pin-based controls (interrupt and NMI exiting, virtual NMIs)" },
 	{ &vmx_controls.cpu, MSR_VMX_PROCBASED, MSR_VMX_TRUE_PROCBASED,
 	  CPU_MUST, 0, "primary processor-based controls" },
@@ -201,6 +201,7 @@ static const char *caps_read(struct vmx_controls *c, struct ept_caps *ept)
 	if (problem)
 		return problem;
 	controls_trim(c);
+	c->preemption_shift = (unsigned)(rdmsr(MSR_VMX_MISC) & 31);
 	c->cr0_fixed0 = rdmsr(MSR_VMX_CR0_FIXED0);
 	c->cr0_fixed1 = rdmsr(MSR_VMX_CR0_FIXED1);
 	c->cr4_fixed0 = rdmsr(MSR_VMX_CR4_FIXED0);

@@ -82,6 +82,13 @@ static enum exit_action exit_intr_window(struct vcpu *v)
 	return EXIT_RESUME;
 }
 
+/* A guest stayed long without an exit: interrupts got their window. */
+static enum exit_action exit_preemption_timer(struct vcpu *v)
+{
+	(void)v;
+	return EXIT_RESUME;
+}
+
 static enum exit_action exit_nmi_window(struct vcpu *v)
 {
 	vcpu_set_controls(v, 0, CPU_NMI_WINDOW);
@@ -161,6 +168,7 @@ static const exit_handler handlers[VMX_NR_REASONS] = {
 	[REASON_EPT_VIOLATION] = exit_ept_violation,
 	[REASON_EPT_MISCONFIG] = exit_ept_misconfig,
 	[REASON_INVEPT] = exit_ud,
+	[REASON_PREEMPTION_TIMER] = exit_preemption_timer,
 	[REASON_INVVPID] = exit_ud,
 	[REASON_WBINVD] = exit_nothing_to_do,
 	[REASON_XSETBV] = exit_xsetbv,
@@ -260,6 +268,7 @@ static const char *const reason_names[VMX_NR_REASONS] = {
 	[REASON_EPT_MISCONFIG] = "ept_misconfig",
 	[REASON_INVEPT] = "invept",
 	[REASON_RDTSCP] = "rdtscp",
+	[REASON_PREEMPTION_TIMER] = "preemption_timer",
 	[REASON_INVVPID] = "invvpid",
 	[REASON_WBINVD] = "wbinvd",
 	[REASON_XSETBV] = "xsetbv",

@@ -24,6 +24,7 @@
 #define MSR_VMX_PROCBASED      0x482u
 #define MSR_VMX_EXIT	       0x483u
 #define MSR_VMX_ENTRY	       0x484u
+#define MSR_VMX_MISC	       0x485u
 #define MSR_VMX_CR0_FIXED0     0x486u
 #define MSR_VMX_CR0_FIXED1     0x487u
 #define MSR_VMX_CR4_FIXED0     0x488u

@@ -91,6 +91,7 @@ enum vmcs_field {
 	VMCS_GUEST_INTERRUPTIBILITY = 0x4824,
 	VMCS_GUEST_ACTIVITY = 0x4826,
 	VMCS_GUEST_SYSENTER_CS = 0x482a,
+	VMCS_PREEMPTION_TIMER = 0x482e,
 	VMCS_HOST_SYSENTER_CS = 0x4c00,
 	/* natural width */
 	VMCS_CR0_MASK = 0x6000,
@@ -134,9 +135,10 @@ enum vmcs_field {
 };
 
 /* Pin-based controls. */
-#define PIN_EXT_INTR	0x00000001u
-#define PIN_NMI		0x00000008u
-#define PIN_VIRTUAL_NMI 0x00000020u
+#define PIN_EXT_INTR	     0x00000001u
+#define PIN_NMI		     0x00000008u
+#define PIN_VIRTUAL_NMI	     0x00000020u
+#define PIN_PREEMPTION_TIMER 0x00000040u
 
 /* Primary processor-based controls. */
 #define CPU_INTR_WINDOW	   0x00000004u
@@ -228,6 +230,7 @@ enum exit_reason {
 	REASON_EPT_MISCONFIG = 49,
 	REASON_INVEPT = 50,
 	REASON_RDTSCP = 51,
+	REASON_PREEMPTION_TIMER = 52,
 	REASON_INVVPID = 53,
 	REASON_WBINVD = 54,
 	REASON_XSETBV = 55,

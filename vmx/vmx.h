@@ -29,6 +29,7 @@ void vmx_cpu_off(void);
 struct vmx_controls {
 	uint32_t revision; /* VMCS revision identifier */
 	uint32_t pin, cpu, cpu2, exit, entry;
+	unsigned preemption_shift; /* VMX-preemption timer: TSC >> this */
 	uint64_t cr0_fixed0, cr0_fixed1, cr4_fixed0, cr4_fixed1;
 	bool insn_info_io;     /* INS/OUTS report segment and address size */
 	uint64_t xcr0_host;    /* components that guests may enable */

@@ -49,6 +49,7 @@ static const struct fake_msr good[] = {
 	{ MSR_VMX_TRUE_EXIT, 0xffffffff00036dfbull },
 	{ MSR_VMX_ENTRY, 0xffffffff000011ffull },
 	{ MSR_VMX_TRUE_ENTRY, 0xffffffff000011fbull },
+	{ MSR_VMX_MISC, 5 },
 	{ MSR_VMX_CR0_FIXED0, 0x80000021 },
 	{ MSR_VMX_CR0_FIXED1, 0xffffffff },
 	{ MSR_VMX_CR4_FIXED0, 0x2000 },
