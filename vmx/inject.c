@@ -115,13 +115,19 @@ static bool irq_open(uint32_t blocked)
 /* True if the slot for this entry is still free. */
 static bool try_nmi(struct vcpu *v, uint32_t blocked)
 {
+	uint32_t limit = blocked & BLOCKED_BY_NMI ? 1 : 2;
+
+	/* While one is handled one may wait; more are lost, as on hardware. */
+	v->nmi_pending = min(v->nmi_pending, limit);
 	if (!v->nmi_pending)
 		return true;
 	if (blocked & (BLOCKED_BY_NMI | BLOCKED_BY_MOV_SS | BLOCKED_BY_STI)) {
 		vcpu_set_controls(v, CPU_NMI_WINDOW, 0);
 		return true;
 	}
-	v->nmi_pending = false;
+	v->nmi_pending--;
+	if (v->nmi_pending)
+		vcpu_set_controls(v, CPU_NMI_WINDOW, 0);
 	v->inject.info = VEC_NMI | INTR_TYPE_NMI | INTR_VALID;
 	enter_with(v);
 	return false;

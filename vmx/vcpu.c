@@ -153,7 +153,7 @@ static bool handle_requests(struct vcpu *v)
 	}
 	if (req & VCPU_REQ_NMI) {
 		request_clear(v, VCPU_REQ_NMI);
-		v->nmi_pending = true;
+		v->nmi_pending += lapic_take_nmis(v->lapic);
 	}
 	if (req & VCPU_REQ_CLOCK) {
 		request_clear(v, VCPU_REQ_CLOCK);

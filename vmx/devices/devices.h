@@ -74,6 +74,9 @@ bool lapic_is_on(const struct lapic *l);
 /* True when the guest enabled x2APIC mode. */
 bool lapic_is_x2apic(const struct lapic *l);
 
+/* How many NMIs came since the last call. After VCPU_REQ_NMI. */
+uint32_t lapic_take_nmis(struct lapic *l);
+
 /* An MSI or IOAPIC message. Any context that may take LOCK_LAPIC. */
 void lapic_deliver_msi(struct vm *vm, uint64_t address, uint32_t data);
 

@@ -72,6 +72,7 @@ void lapic_init_signal(struct lapic *l)
 	l->svr = 0xff;
 	l->esr = 0;
 	l->esr_pending = 0;
+	l->nr_nmis = 0;
 	l->icr_low = 0;
 	l->icr_high = 0;
 	for (unsigned i = 0; i < NR_LVT; i++)
@@ -263,6 +264,17 @@ void lapic_set_cr8(struct lapic *l, uint64_t cr8)
 	lapic_recheck(l);
 }
 
+void lapic_nmi(struct lapic *l)
+{
+	__atomic_add_fetch(&l->nr_nmis, 1, __ATOMIC_SEQ_CST);
+	vcpu_request(l->vcpu, VCPU_REQ_NMI);
+}
+
+uint32_t lapic_take_nmis(struct lapic *l)
+{
+	return __atomic_exchange_n(&l->nr_nmis, 0, __ATOMIC_SEQ_CST);
+}
+
 void lapic_error(struct lapic *l, uint32_t esr_bit)
 {
 	uint32_t lvt = lapic_lvt(l, APIC_LVT_ERROR);
@@ -285,7 +297,7 @@ void lapic_local_event(struct lapic *l, enum lapic_reg reg)
 	if ((lvt & APIC_LVT_MASKED) || !lapic_is_enabled(l))
 		return;
 	if (mode == APIC_DM_NMI) {
-		vcpu_request(l->vcpu, VCPU_REQ_NMI);
+		lapic_nmi(l);
 		return;
 	}
 	if (mode != APIC_DM_FIXED)

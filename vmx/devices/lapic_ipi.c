@@ -75,7 +75,7 @@ static void receive(struct lapic *l, const struct apic_msg *m,
 	switch (m->mode) {
 	case APIC_DM_FIXED:
 	case APIC_DM_LOWEST: receive_fixed(l, m, self); break;
-	case APIC_DM_NMI: vcpu_request(l->vcpu, VCPU_REQ_NMI); break;
+	case APIC_DM_NMI: lapic_nmi(l); break;
 	case APIC_DM_INIT:
 		if (!m->deasserted)
 			vcpu_request(l->vcpu, VCPU_REQ_INIT);

@@ -116,6 +116,7 @@ struct lapic {
 	uint64_t tmr[4];
 	uint32_t pending;
 	uint32_t esr_pending;
+	uint32_t nr_nmis; /* not taken yet */
 
 	struct spinlock lock; /* LOCK_LAPIC, irqsave */
 	struct timer timer;   /* armed only while the guest's timer is */
@@ -169,6 +170,8 @@ void lapic_eoi(struct lapic *l);
 void lapic_set_irr(struct lapic *l, uint8_t vector, bool level);
 /* Records an error and raises the error interrupt. Any context. */
 void lapic_error(struct lapic *l, uint32_t esr_bit);
+/* An NMI for the vCPU. Any context. */
+void lapic_nmi(struct lapic *l);
 /* The event of an LVT entry happened. Any context. */
 void lapic_local_event(struct lapic *l, enum lapic_reg lvt);
 
