@@ -22,6 +22,7 @@ CYLINDER = HEADS * SPT * SECTOR
 MIB = 1 << 20
 PART_START = MIB        # what partitioning tools align to
 GPT_TAIL = MIB          # more than the backup table's 33 sectors
+FAT16_MAX = 65000 * 4096  # clusters of 8 sectors
 FAT_SLACK = 4 * MIB     # FATs, directories, half-filled clusters
 
 
@@ -71,7 +72,9 @@ def build(out, folder, efi=None, free_mib=4):
         last = first + part_nbytes // SECTOR - 1
         tool("sgdisk", "-o", "-n", "1:%d:%d" % (first, last), "-t", "1:ef00",
              "-c", "1:AEROSTAT", disk)
-        tool("mkfs.fat", "-n", "AEROSTAT", "-s", "8", part)
+        # mkfs.fat would try FAT16 with too many clusters below 512 MiB.
+        fat32 = ["-F", "32"] if part_nbytes > FAT16_MAX else []
+        tool("mkfs.fat", "-n", "AEROSTAT", "-s", "8", *fat32, part)
         tool("mmd", "-i", part, "::/EFI", "::/EFI/BOOT")
         tool("mcopy", "-i", part, efi, "::/EFI/BOOT/BOOTX64.EFI")
         entries = sorted(folder.iterdir())

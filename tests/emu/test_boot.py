@@ -28,3 +28,32 @@ def test_boots_without_config():
         m.boot()
         assert "aerostat.conf" in m.screen.text
         m.audit()
+
+
+def test_reboot_comes_up_again():
+    with Machine(EMPTY, cpus=2, emulator="qemu", reboot=True) as m:
+        m.boot()
+        m.send("reboot\r")
+        m.expect("Aerostat loader", 60)
+        m.boot()
+        m.audit()
+        m.poweroff()
+
+
+def test_many_cpus_and_memory_above_4g():
+    with Machine(EMPTY, cpus=16, mem_mib=6144, emulator="qemu") as m:
+        m.boot()
+        assert len(m.cmd_json("cpu")) == 16
+        assert m.cmd_json("mem")["host"]["total"] > 5 << 30
+        m.audit()
+        m.poweroff()
+
+
+def test_file_larger_than_memory_is_named():
+    conf = "[vm big]\nkernel = big.img\nmem.boot = 64M\n"
+    big = bytes(300 << 20)
+    with Machine(conf, {"big.img": big}, mem_mib=256, emulator="qemu") as m:
+        m.boot()
+        assert "big.img: out of memory" in m.screen.text
+        m.audit()
+        m.poweroff()
