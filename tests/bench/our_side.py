@@ -22,8 +22,8 @@ MIB = 1 << 20
 BALLOON_MIB, GUEST_MIB = 64, 256
 CLEAR_PAGE_TICKS = 512          # REP STOSQ: one for each quadword
 POOL_BYTES = 512 * MIB          # clean memory that is enough for a scenario
-POOL_TIMEOUT_S = 120
-GUEST_TIMEOUT_S = 300
+POOL_TIMEOUT_S = 600
+GUEST_TIMEOUT_S = 900
 
 # Host frames that are not the hypervisor's own: records grow with RAM and
 # have a bar of their own, files are the guests' kernels, data is guest RAM.
