@@ -108,6 +108,7 @@ def merged(metric, ours, kvm):
         "exits": mine.get("exits"), "zeroing": mine.get("zeroing"),
         "bar": metric.bar, "pass": value is not None and value <= metric.bar,
         "kvm_cached": cached, "what": metric.what,
+        **{key: mine[key] for key in mine.keys() - OUR_KEYS},
     }
 
 
