@@ -113,6 +113,19 @@ class Emulator:
     def running(self):
         return self.proc is not None and self.proc.poll() is None
 
+    def cpu_seconds(self):
+        """CPU time that the emulator's processes have used so far."""
+        ticks = 0
+        for stat in Path("/proc").glob("[0-9]*/stat"):
+            try:
+                # Behind the name in parentheses: state, ppid, pgrp, ...
+                fields = stat.read_text().rpartition(")")[2].split()
+            except OSError:
+                continue
+            if self.proc and int(fields[2]) == self.proc.pid:
+                ticks += int(fields[11]) + int(fields[12])
+        return ticks / os.sysconf("SC_CLK_TCK")
+
     def wait(self, timeout):
         """True if the machine switched itself off in time."""
         try:

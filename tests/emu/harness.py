@@ -55,6 +55,22 @@ class Timeout(AssertionError):
     pass
 
 
+class Deadline:
+    """`seconds` of the machine's own time: wall time, but on a busy host only
+    as much of it as the emulator got to run (at least a quarter)."""
+
+    def __init__(self, emu, seconds):
+        self.emu, self.seconds = emu, seconds
+        self.wall0, self.cpu0 = time.monotonic(), emu.cpu_seconds()
+
+    def passed(self):
+        wall = time.monotonic() - self.wall0
+        if wall < self.seconds:
+            return False
+        return (wall > 4 * self.seconds or
+                self.emu.cpu_seconds() - self.cpu0 > self.seconds)
+
+
 class Machine:
     """config: text of aerostat.conf, or None for none at all. files: name in
     \\aerostat -> path or bytes. More arguments go to Emulator."""
@@ -134,7 +150,7 @@ class Machine:
 
     def _until(self, what, done, timeout):
         """Pumps until done() gives something true, and returns that."""
-        deadline = time.monotonic() + timeout
+        deadline = Deadline(self.emu, timeout)
         while True:
             result = done()
             if result:
@@ -142,10 +158,9 @@ class Machine:
             if "\npanic: " in self.screen.text[self.no_panic_before:]:
                 self._fail("panic")
             self.no_panic_before = max(0, len(self.screen.text) - 10)
-            left = deadline - time.monotonic()
-            if left <= 0:
+            if deadline.passed():
                 self._fail("no %s within %d s" % (what, timeout))
-            if not self._pump(min(left, 1)):
+            if not self._pump(1):
                 result = done()
                 if result:
                     return result
@@ -230,12 +245,12 @@ class Machine:
 
     def wait_vm(self, name, state, timeout=60):
         """Waits until the VM is in the state, and returns its info."""
-        deadline = time.monotonic() + timeout
+        deadline = Deadline(self.emu, timeout)
         while True:
             info = self.vm(name)
             if info["state"] == state:
                 return info
-            if time.monotonic() > deadline:
+            if deadline.passed():
                 self._fail("%s is %s, not %s, after %d s" % (
                     name, info["state"], state, timeout))
             self.drain(1)
@@ -279,8 +294,8 @@ class Machine:
     def poweroff(self, timeout=60):
         """Switches the machine off and checks that it does."""
         self.send("poweroff\r")
-        deadline = time.monotonic() + timeout
-        while time.monotonic() < deadline:
+        deadline = Deadline(self.emu, timeout)
+        while not deadline.passed():
             if not self._pump(0.2) or not self.emu.running():
                 return
         self._fail("still on %d s after poweroff" % timeout)
