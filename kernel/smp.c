@@ -180,7 +180,7 @@ MUST_CHECK static int prepare_trampoline(hpa_t *page)
 		return err;
 	code = hpa_to_ptr(hpa(raw));
 	memcpy(code, trampoline_start,
-	       (size_t)(trampoline_end - trampoline_start));
+	       (size_t)((uint64_t)trampoline_end - (uint64_t)trampoline_start));
 	memcpy(code + PAGE_SIZE, hpa_to_ptr(hostpt_low_root()), PAGE_SIZE);
 	start = (struct ap_start *)(code + PAGE_SIZE) - 1;
 	start->cr3 = raw + PAGE_SIZE;
