@@ -8,6 +8,7 @@
 #include "kernel/apic.h"
 #include "kernel/backtrace.h"
 #include "kernel/bug.h"
+#include "kernel/directmap.h"
 #include "kernel/hostcon.h"
 #include "kernel/lib.h"
 #include "kernel/log_priv.h"
@@ -17,6 +18,9 @@
 #include "kernel/x86.h"
 
 #define PANIC_LOG_LINES 12
+
+#define MC_STATUS_VALID BIT(63)
+#define MC_STATUS_ADDRV BIT(58)
 
 /* CPU number + 1 of the CPU that panicked first. [atomic] */
 static uint32_t panicking;
@@ -128,6 +132,42 @@ void bug_at(const char *file, int line, const char *what)
 	panic("BUG at %s:%d: %s", file, line, what);
 }
 
+/* After a jump to nowhere the return address is still on the stack. */
+static void say_caller(const struct trap_frame *f)
+{
+	uint64_t offset, from;
+	const char *name;
+
+	if (symbol_of(f->rip, &offset) || f->rsp < DIRECT_MAP_BASE ||
+	    f->rsp % 8)
+		return;
+	from = *(const uint64_t *)f->rsp;
+	name = symbol_of(from, &offset);
+	if (name)
+		say("called from %#llx %s+%#llx\n", (unsigned long long)from,
+		    name, (unsigned long long)offset);
+}
+
+/* SDM Vol. 3B, "Machine-Check MSRs": what each bank has to say. */
+static void say_machine_check(void)
+{
+	uint32_t banks = rdmsr(MSR_MCG_CAP) & 0xff;
+
+	say("mcg_status %#llx\n", (unsigned long long)rdmsr(MSR_MCG_STATUS));
+	for (uint32_t i = 0; i < banks; i++) {
+		uint64_t status, address = 0;
+
+		if (!rdmsr_safe(MSR_MC0_STATUS + 4 * i, &status) ||
+		    !(status & MC_STATUS_VALID))
+			continue;
+		if (status & MC_STATUS_ADDRV &&
+		    !rdmsr_safe(MSR_MC0_STATUS + 4 * i + 1, &address))
+			address = 0;
+		say("bank %u: status %#llx address %#llx\n", i,
+		    (unsigned long long)status, (unsigned long long)address);
+	}
+}
+
 void panic_trap(const struct trap_frame *f, const char *what)
 {
 	claim();
@@ -135,5 +175,8 @@ void panic_trap(const struct trap_frame *f, const char *what)
 	    what);
 	say_where();
 	say_registers(f);
+	if (f->vector == TRAP_MC)
+		say_machine_check();
+	say_caller(f);
 	finish(f->rip, f->rbp);
 }

@@ -369,10 +369,24 @@ static void balance(void)
 		enqueue(w, (uint32_t)to, false);
 }
 
+/*
+ * Nobody waits: the caller may go on, without its hooks having run. The wish
+ * to reschedule is taken back first; who queues a thread later makes it anew.
+ */
+static bool nothing_to_yield_to(struct cpu_sched *s)
+{
+	__atomic_exchange_n(&this_cpu()->need_resched, 0u, __ATOMIC_SEQ_CST);
+	return !READ_ONCE(s->rq.nr_waiting);
+}
+
 void sched_yield_cpu(void)
 {
 	uint64_t flags = irq_save();
 
+	if (nothing_to_yield_to(this_sched())) {
+		irq_restore(flags);
+		return;
+	}
 	balance();
 	switch_away(THREAD_READY);
 	irq_restore(flags);

@@ -32,6 +32,8 @@
 #define STARTUP_DELAY_US  200u
 #define ONLINE_TIMEOUT_US 1000000u
 
+#define XAPIC_ID_MAX 254u /* 255 means everybody */
+
 extern const char trampoline_start[], trampoline_end[];
 
 static struct cpu cpus[MAX_CPUS];
@@ -41,6 +43,7 @@ static struct thread idle_threads[MAX_CPUS];
 static uint8_t boot_ist[IST_NR][IST_STACK_PAGES * PAGE_SIZE] ALIGNED(16);
 static void *ist_tops[MAX_CPUS][IST_NR]; /* [const once the CPU runs] */
 static uint32_t online_cpus = 1;	 /* [atomic] */
+static uint64_t ap_tsc; /* what the newest AP's TSC showed [atomic] */
 
 struct cpu *cpu_of(uint32_t id)
 {
@@ -113,6 +116,7 @@ static NORETURN void ap_main(uint64_t id)
 	apic_init_cpu();
 	timer_init_cpu();
 	sched_init_cpu(&idle_threads[id]);
+	__atomic_store_n(&ap_tsc, rdtsc(), __ATOMIC_RELAXED);
 	__atomic_fetch_add(&online_cpus, 1, __ATOMIC_RELEASE);
 	sched_idle();
 }
@@ -136,6 +140,21 @@ MUST_CHECK static int alloc_stacks(uint32_t id, void **stack_top)
 	for (int i = IST_NONE + 1; i < IST_NR && !err; i++)
 		err = hostpt_stack_alloc(IST_STACK_PAGES, &ist_tops[id][i]);
 	return err;
+}
+
+/*
+ * Time is the TSC, on whatever CPU one asks: the AP's reading must lie between
+ * the boot CPU's before it was started and now.
+ */
+static void check_tsc(uint32_t apic, uint64_t before)
+{
+	uint64_t at = __atomic_load_n(&ap_tsc, __ATOMIC_RELAXED);
+
+	if ((int64_t)(at - before) < 0 || (int64_t)(rdtsc() - at) < 0)
+		log_err("smp",
+			"apic_id=%u its TSC is out of step: times may "
+			"jump",
+			apic);
 }
 
 /* Starts the CPU with that APIC ID as number `id`. */
@@ -199,20 +218,29 @@ void smp_init(const struct boot_cpu *list, uint32_t nr, uint32_t max_cpus)
 
 	irq_register(IRQ_VEC_CALL, call_interrupt);
 	for (uint32_t i = 0; i < nr && nr_cpus < limit && !err; i++) {
+		uint64_t before;
+
 		if (!(list[i].flags & 1) || list[i].apic_id == apic_id())
 			continue;
+		if (list[i].apic_id > XAPIC_ID_MAX && !apic_is_x2()) {
+			log_warn("smp", "apic_id=%u needs x2APIC: left out",
+				 list[i].apic_id);
+			continue;
+		}
 		if (!page.raw)
 			err = prepare_trampoline(&page);
 		if (err) {
 			log_err("smp", "no memory below 1 MiB for the others");
 			break;
 		}
+		before = rdtsc();
 		if (!start_one(page, nr_cpus, list[i].apic_id)) {
 			log_err("smp", "apic_id=%u does not start",
 				list[i].apic_id);
 			/* It may come late: its number is not used again. */
 			break;
 		}
+		check_tsc(list[i].apic_id, before);
 		WRITE_ONCE(nr_cpus, nr_cpus + 1);
 	}
 	log_info("smp", "cpus=%u of %u", nr_cpus, max(nr, 1u));
