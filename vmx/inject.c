@@ -54,6 +54,13 @@ void inject_exception_code(struct vcpu *v, unsigned vector, uint32_t code)
 			code = 0;
 		}
 	}
+	/*
+	 * Faults push RF set, so that a handler's IRET does not hit the same
+	 * instruction breakpoint again; #DB may be a trap, #DF is an abort.
+	 */
+	if (vector != VEC_DB && vector != VEC_DF)
+		vmcs_write(VMCS_GUEST_RFLAGS,
+			   vmcs_read(VMCS_GUEST_RFLAGS) | RFLAGS_RF);
 	v->inject.info = vector | INTR_TYPE_HW_EXC | INTR_VALID;
 	/* No error codes in real mode (SDM, "Event Injection"). */
 	if (has_error_code(vector) && (vmcs_read(VMCS_GUEST_CR0) & CR0_PE))
