@@ -37,20 +37,22 @@ static int split_once(struct gspace *gs, const struct region *r, gfn_t g,
 }
 
 int gspace_split_to_page(struct gspace *gs, const struct region *r, gfn_t g,
-			 struct mobject_cursor *c)
+			 uint64_t **e)
 {
 	uint64_t idx = region_index(r, g);
-	int err = 0;
+	unsigned level;
 
-	while (!err && !mobject_seek(&gs->ram, idx, c)) {
-		unsigned level;
-		uint64_t e = *mobject_walk(&gs->ram, idx, &level);
+	*e = mobject_walk(&gs->ram, idx, &level);
+	while (level) {
+		int err = split_once(gs, r, g, **e, level);
 
-		err = split_once(gs, r, g, e, level);
+		if (err) {
+			mobject_prune(&gs->ram, idx);
+			return err;
+		}
+		*e = mobject_walk(&gs->ram, idx, &level);
 	}
-	if (err)
-		mobject_prune(&gs->ram, idx);
-	return err;
+	return 0;
 }
 
 /* Divides the entry at g until it does not stick out of npages. */
@@ -168,174 +170,177 @@ int gspace_discard(struct gspace *gs, gfn_t g, uint64_t npages, uint64_t *taken)
 struct batch {
 	struct gspace *gs;
 	const uint64_t *gfns;
-	unsigned npages;
+	unsigned npages; /* of which the limits allow */
 	unsigned done;
-	uint64_t budget;  /* pages that may still be given up */
-	struct region *r; /* of the last page; NULL: none yet */
-	struct mobject_cursor c;
 	struct stage2_cursor s2c;
 	struct frame_chain ch;
 	bool flush;
 };
 
-static void batch_begin(struct batch *b, struct gspace *gs,
-			const uint64_t *gfns, unsigned npages)
-{
-	const struct mobject *o = &gs->ram;
-	uint64_t usable = o->npages - o->nr[PG_UNPLUGGED] - o->nr[PG_BALLOONED];
-
-	*b = (struct batch){
-		.gs = gs,
-		.gfns = gfns,
-		.npages = npages,
-		.budget = usable > gs->min ? usable - gs->min : 0,
-		.c = MOBJECT_CURSOR_INIT,
-		.s2c = S2_CURSOR_INIT,
-		.ch = FRAME_CHAIN_INIT,
-	};
-}
-
-/* Tables may have moved or gone: look them up again. */
-static void batch_forget_tables(struct batch *b)
-{
-	b->c = (struct mobject_cursor)MOBJECT_CURSOR_INIT;
-	b->s2c = (struct stage2_cursor)S2_CURSOR_INIT;
-}
-
-/* Sets b->r to the RAM region of g. */
-static bool batch_find(struct batch *b, gfn_t g)
-{
-	if (likely(b->r && g.raw - b->r->first.raw < b->r->npages))
-		return true;
-	b->r = region_find_ram(b->gs, g);
-	return b->r != NULL;
-}
+/*
+ * The pages of the batch that come next lie in one 2 MiB range: those whose
+ * numbers are in [lo, lo + span) have their entries in one table.
+ */
+struct stretch {
+	const struct region *r;
+	uint64_t lo, span;
+	uint64_t *table;
+};
 
 /*
  * True if the next 512 pages are one aligned range in order, which the object
  * holds as one entry in state s.
  */
-static bool next_is_block(struct batch *b, gfn_t g, enum page_state s)
+static bool next_is_block(struct batch *b, const struct region *r,
+			  enum page_state s)
 {
 	const uint64_t *next = &b->gfns[b->done];
 	unsigned level;
 	uint64_t e;
 
-	if (g.raw % PAGES_2M || b->npages - b->done < PAGES_2M ||
-	    next[PAGES_2M - 1] != g.raw + PAGES_2M - 1 ||
-	    !region_holds_block(b->r, g, ORDER_2M))
+	if (*next % PAGES_2M || b->npages - b->done < PAGES_2M ||
+	    next[PAGES_2M - 1] != *next + PAGES_2M - 1 ||
+	    !region_holds_block(r, gfn(*next), ORDER_2M))
 		return false;
-	e = *mobject_walk(&b->gs->ram, region_index(b->r, g), &level);
+	e = *mobject_walk(&b->gs->ram, region_index(r, gfn(*next)), &level);
 	if (level != 1 || mentry_state(e) != s)
 		return false;
 	for (unsigned i = 0; i < PAGES_2M; i++)
-		if (next[i] != g.raw + i)
+		if (next[i] != *next + i)
 			return false;
 	return true;
 }
 
-/* The state of g's page; its table becomes b->c's, divided if need be. */
-static int batch_open(struct batch *b, gfn_t g, uint64_t **e)
+/*
+ * The next page's state, looked at before anything is divided for it: a bad
+ * request must not take a block apart.
+ */
+static bool next_is_ballooned(struct batch *b, const struct region *r)
 {
-	uint64_t idx = region_index(b->r, g);
+	uint64_t idx = region_index(r, gfn(b->gfns[b->done]));
+	unsigned level;
+
+	return mentry_state(*mobject_walk(&b->gs->ram, idx, &level)) ==
+	       PG_BALLOONED;
+}
+
+/* Finds the stretch that begins with the next page, dividing blocks. */
+static int stretch_open(struct batch *b, const struct region *r,
+			struct stretch *st)
+{
+	gfn_t g = gfn(b->gfns[b->done]);
+	uint64_t end = min(round_down(g.raw, PAGES_2M) + PAGES_2M,
+			   r->first.raw + r->npages);
+	uint64_t *e;
 	int err;
 
-	if (unlikely(!mobject_seek(&b->gs->ram, idx, &b->c))) {
-		batch_forget_tables(b);
-		err = gspace_split_to_page(b->gs, b->r, g, &b->c);
-		if (err)
-			return err;
-	}
-	*e = &b->c.table[idx % MOBJECT_FANOUT];
+	err = gspace_split_to_page(b->gs, r, g, &e);
+	if (err)
+		return err;
+	st->r = r;
+	st->lo = max(round_down(g.raw, PAGES_2M), r->first.raw);
+	st->span = end - st->lo;
+	st->table = e - g.raw % MOBJECT_FANOUT;
+	/* Dividing may have brought a new leaf table. */
+	b->s2c = (struct stage2_cursor)S2_CURSOR_INIT;
 	return 0;
 }
 
+/* All pages of the range are ballooned: neither side needs its table now. */
+static void fold_ballooned(struct batch *b, const struct stretch *st)
+{
+	bool present;
+
+	mobject_prune(&b->gs->ram, region_index(st->r, gfn(st->lo)));
+	/* No leaf is there any more: nothing to split. */
+	BUG_ON(stage2_unmap_range(b->gs->s2, gfn(st->lo), st->span, &present));
+	b->flush |= present;
+}
+
+/* Up to the first page that is ballooned already. */
+static void inflate_stretch(struct batch *b, const struct stretch *st)
+{
+	struct frame *node = mobject_node_of(st->table);
+	uint32_t from[PG_NR_STATES] = { 0 };
+	unsigned i = b->done;
+
+	for (; i < b->npages && b->gfns[i] - st->lo < st->span; i++) {
+		uint64_t *e = &st->table[b->gfns[i] % MOBJECT_FANOUT];
+		enum page_state s = mentry_state(*e);
+
+		if (unlikely(s == PG_BALLOONED))
+			break;
+		if (s == PG_RESIDENT)
+			frame_chain_add(&b->ch, mentry_frame(*e), 1);
+		if (s != PG_HOLLOW)
+			b->flush |= stage2_unmap_page(b->gs->s2, &b->s2c,
+						      gfn(b->gfns[i]));
+		*e = PG_BALLOONED;
+		from[s]++;
+	}
+	for (unsigned s = PG_HOLLOW; s <= PG_ZERO; s++)
+		mobject_count_move(&b->gs->ram, node, (enum page_state)s,
+				   PG_BALLOONED, from[s]);
+	if (mobject_node_count(node, PG_BALLOONED) == MOBJECT_FANOUT)
+		fold_ballooned(b, st);
+	b->done = i;
+}
+
 /* A 2 MiB block goes as a whole: no dividing, one entry remembers it. */
-static void inflate_block(struct batch *b, gfn_t g)
+static void inflate_block(struct batch *b, const struct region *r)
 {
 	struct gspace *gs = b->gs;
-	uint64_t idx = region_index(b->r, g);
+	gfn_t g = gfn(b->gfns[b->done]);
+	uint64_t idx = region_index(r, g);
 	unsigned level;
 	hfn_t f = mentry_frame(*mobject_walk(&gs->ram, idx, &level));
 	bool present;
 
 	/* The entry exists and the range is whole: neither can fail. */
 	BUG_ON(stage2_unmap_range(gs->s2, g, PAGES_2M, &present));
-	b->flush |= present;
 	BUG_ON(mobject_set_block(&gs->ram, idx, 1, PG_BALLOONED, hfn(0)));
 	frame_chain_add(&b->ch, f, PAGES_2M);
-	batch_forget_tables(b);
-	b->budget -= PAGES_2M;
+	b->flush |= present;
 	b->done += PAGES_2M;
-}
-
-/* The last page of a 2 MiB range went: neither side needs its table now. */
-static void fold_ballooned(struct batch *b, gfn_t g)
-{
-	bool present;
-
-	mobject_prune(&b->gs->ram, region_index(b->r, g));
-	if (region_holds_block(b->r, g, ORDER_2M)) {
-		/* No leaf is there any more: nothing to split. */
-		BUG_ON(stage2_unmap_range(b->gs->s2,
-					  gfn(round_down(g.raw, PAGES_2M)),
-					  PAGES_2M, &present));
-		b->flush |= present;
-	}
-	batch_forget_tables(b);
-}
-
-static int inflate_page(struct batch *b, gfn_t g)
-{
-	enum page_state old;
-	uint64_t *e;
-	int err;
-
-	err = batch_open(b, g, &e);
-	if (unlikely(err))
-		return err;
-	old = mentry_state(*e);
-	if (unlikely(old == PG_BALLOONED))
-		return -EINVAL;
-	if (old == PG_RESIDENT)
-		frame_chain_add(&b->ch, mentry_frame(*e), 1);
-	if (old != PG_HOLLOW)
-		b->flush |= stage2_unmap_page(b->gs->s2, &b->s2c, g);
-	mobject_set_page(&b->gs->ram, &b->c, region_index(b->r, g),
-			 PG_BALLOONED, hfn(0));
-	if (unlikely(mobject_node_count(b->c.node, PG_BALLOONED) ==
-		     MOBJECT_FANOUT))
-		fold_ballooned(b, g);
-	b->budget--;
-	b->done++;
-	return 0;
 }
 
 static int inflate_next(struct batch *b)
 {
-	gfn_t g = gfn(b->gfns[b->done]);
+	struct region *r = region_find_ram(b->gs, gfn(b->gfns[b->done]));
+	struct stretch st;
+	int err;
 
-	if (unlikely(!batch_find(b, g)))
+	if (!r || next_is_ballooned(b, r))
 		return -EINVAL;
-	if (unlikely(!b->budget))
-		return -ENOSPC;
-	if (b->budget >= PAGES_2M && next_is_block(b, g, PG_RESIDENT)) {
-		inflate_block(b, g);
+	if (next_is_block(b, r, PG_RESIDENT)) {
+		inflate_block(b, r);
 		return 0;
 	}
-	return inflate_page(b, g);
+	err = stretch_open(b, r, &st);
+	if (!err)
+		inflate_stretch(b, &st);
+	return err;
+}
+
+/* Pages that may still be given up. Locked. */
+static uint64_t balloon_room(const struct gspace *gs)
+{
+	uint64_t usable = gs->ram.npages - gs->ram.nr[PG_UNPLUGGED] -
+			  gs->ram.nr[PG_BALLOONED];
+
+	return usable > gs->min ? usable - gs->min : 0;
 }
 
 int gspace_inflate(struct gspace *gs, const uint64_t *gfns, unsigned npages,
 		   unsigned *done)
 {
-	struct batch b;
+	struct batch b = { .gs = gs, .gfns = gfns };
 	int err = 0;
 
 	BUG_ON(npages > GSPACE_BATCH_MAX);
 	gspace_lock_unfrozen(gs);
-	batch_begin(&b, gs, gfns, npages);
-	while (b.done < npages && !err)
+	b.npages = (unsigned)min((uint64_t)npages, balloon_room(gs));
+	while (b.done < b.npages && !err)
 		err = inflate_next(&b);
 	gs->count.nr_inflated += b.done;
 	spin_unlock(&gs->lock);
@@ -344,54 +349,59 @@ int gspace_inflate(struct gspace *gs, const uint64_t *gfns, unsigned npages,
 		gspace_flush(gs);
 	frame_free_chain(&b.ch);
 	*done = b.done;
-	return err;
+	return !err && b.done < npages ? -ENOSPC : err;
 }
 
-static int deflate_page(struct batch *b, gfn_t g)
+/* Up to the first page that is not ballooned. */
+static void deflate_stretch(struct batch *b, const struct stretch *st)
 {
-	uint64_t *e;
-	int err;
+	struct frame *node = mobject_node_of(st->table);
+	unsigned i = b->done;
 
-	err = batch_open(b, g, &e);
-	if (unlikely(err))
-		return err;
-	if (unlikely(mentry_state(*e) != PG_BALLOONED))
-		return -EINVAL;
-	mobject_set_page(&b->gs->ram, &b->c, region_index(b->r, g), PG_HOLLOW,
-			 hfn(0));
-	if (unlikely(!b->c.node->refs)) {
-		mobject_prune(&b->gs->ram, region_index(b->r, g));
-		batch_forget_tables(b);
+	for (; i < b->npages && b->gfns[i] - st->lo < st->span; i++) {
+		uint64_t *e = &st->table[b->gfns[i] % MOBJECT_FANOUT];
+
+		if (unlikely(mentry_state(*e) != PG_BALLOONED))
+			break;
+		*e = PG_HOLLOW;
 	}
-	b->done++;
-	return 0;
+	mobject_count_move(&b->gs->ram, node, PG_BALLOONED, PG_HOLLOW,
+			   i - b->done);
+	if (!node->refs)
+		mobject_prune(&b->gs->ram, region_index(st->r, gfn(st->lo)));
+	b->done = i;
 }
 
 static int deflate_next(struct batch *b)
 {
-	gfn_t g = gfn(b->gfns[b->done]);
+	struct region *r = region_find_ram(b->gs, gfn(b->gfns[b->done]));
+	struct stretch st;
+	int err;
 
-	if (unlikely(!batch_find(b, g)))
+	if (!r || !next_is_ballooned(b, r))
 		return -EINVAL;
-	if (!next_is_block(b, g, PG_BALLOONED))
-		return deflate_page(b, g);
-	/* The entry exists: can't fail. */
-	BUG_ON(mobject_set_block(&b->gs->ram, region_index(b->r, g), 1,
-				 PG_HOLLOW, hfn(0)));
-	batch_forget_tables(b);
-	b->done += PAGES_2M;
-	return 0;
+	if (next_is_block(b, r, PG_BALLOONED)) {
+		/* The entry exists: can't fail. */
+		BUG_ON(mobject_set_block(&b->gs->ram,
+					 region_index(r, gfn(b->gfns[b->done])),
+					 1, PG_HOLLOW, hfn(0)));
+		b->done += PAGES_2M;
+		return 0;
+	}
+	err = stretch_open(b, r, &st);
+	if (!err)
+		deflate_stretch(b, &st);
+	return err;
 }
 
 int gspace_deflate(struct gspace *gs, const uint64_t *gfns, unsigned npages,
 		   unsigned *done)
 {
-	struct batch b;
+	struct batch b = { .gs = gs, .gfns = gfns, .npages = npages };
 	int err = 0;
 
 	BUG_ON(npages > GSPACE_BATCH_MAX);
 	gspace_lock_unfrozen(gs);
-	batch_begin(&b, gs, gfns, npages);
 	while (b.done < npages && !err)
 		err = deflate_next(&b);
 	gs->count.nr_deflated += b.done;

@@ -24,11 +24,13 @@ struct candidate {
 /* True if the aligned range at g could become a block. Locked. */
 static bool is_candidate(struct gspace *gs, const struct region *r, gfn_t g)
 {
-	struct mobject_cursor c = MOBJECT_CURSOR_INIT;
+	uint64_t *e;
 
-	return region_holds_block(r, g, ORDER_2M) &&
-	       mobject_seek(&gs->ram, region_index(r, g), &c) &&
-	       mobject_node_count(c.node, PG_RESIDENT) == MOBJECT_FANOUT;
+	if (!region_holds_block(r, g, ORDER_2M))
+		return false;
+	e = mobject_find_page(&gs->ram, region_index(r, g));
+	return e && mobject_node_count(mobject_node_of(e), PG_RESIDENT) ==
+			    MOBJECT_FANOUT;
 }
 
 /* Looks on from where the last search ended, once through all RAM. Locked. */
@@ -89,24 +91,23 @@ static bool collapse_in_place(const struct candidate *c)
 }
 
 /* A frozen space can't change: read without the lock. */
-static void copy_pages(const struct mobject_cursor *at, hfn_t block)
+static void copy_pages(const uint64_t *table, hfn_t block)
 {
 	for (unsigned i = 0; i < MOBJECT_FANOUT; i++)
 		memcpy(hfn_to_ptr(hfn_add(block, i)),
-		       hfn_to_ptr(mentry_frame(at->table[i])), PAGE_SIZE);
+		       hfn_to_ptr(mentry_frame(table[i])), PAGE_SIZE);
 }
 
 /* Called locked, the range unmapped, the space frozen; returns unlocked. */
 static void collapse_by_copy(const struct candidate *c, hfn_t block)
 {
-	struct mobject_cursor at = MOBJECT_CURSOR_INIT;
 	struct frame_chain ch = FRAME_CHAIN_INIT;
 	struct gspace *gs = c->gs;
+	uint64_t *table = mobject_find_page(&gs->ram, c->idx);
 
-	BUG_ON(!mobject_seek(&gs->ram, c->idx, &at));
 	spin_unlock(&gs->lock);
 	gspace_flush(gs);
-	copy_pages(&at, block);
+	copy_pages(table, block);
 
 	spin_lock(&gs->lock);
 	mobject_take(&gs->ram, c->idx, PAGES_2M, 1u << PG_RESIDENT, &ch);

@@ -29,16 +29,20 @@
 /* Zeroing 2 MiB for one touch: only if guests may take this many frames. */
 #define PLENTY_PAGES (8 * PAGES_2M)
 
+/* A zeroed 2 MiB block that the slow path gets ready ahead of the lock. */
+struct spare_block {
+	hfn_t first; /* if there */
+	bool there;
+	bool denied; /* there is none: don't ask again */
+};
+
 struct fault {
 	struct gspace *gs;
 	struct region *r;
 	gfn_t g;
-	uint64_t idx; /* in the object */
-	unsigned flags;
-	bool flush;	   /* a present leaf was replaced */
-	hfn_t block;	   /* zeroed 2 MiB that the slow path got ready, */
-	bool has_block;	   /* if this is true */
-	bool block_denied; /* there is none: don't ask again */
+	uint64_t idx;		   /* in the object */
+	struct spare_block *spare; /* NULL: atomic, nothing may wait */
+	bool flush;		   /* a present leaf was replaced */
 };
 
 /* Pages that may still become resident. */
@@ -57,9 +61,9 @@ static void count_commit(struct gspace *gs, uint64_t npages)
 
 /* ---- small pages ---- */
 
-/* Makes one page resident with a zeroed frame. Its table is c's. */
-static int commit_page(struct gspace *gs, gfn_t g, uint64_t idx,
-		       const struct mobject_cursor *c, unsigned alloc_flags)
+/* Makes the page of entry e resident with a zeroed frame. */
+static ALWAYS_INLINE int commit_page(struct gspace *gs, gfn_t g, uint64_t idx,
+				     uint64_t *e, unsigned alloc_flags)
 {
 	hfn_t f;
 	int err;
@@ -72,47 +76,45 @@ static int commit_page(struct gspace *gs, gfn_t g, uint64_t idx,
 		frame_free_clean(f, 0);
 		return err;
 	}
-	mobject_set_page(&gs->ram, c, idx, PG_RESIDENT, f);
+	mobject_set_page(&gs->ram, e, idx, PG_RESIDENT, f);
 	return 0;
 }
 
-/* Commits hollow neighbours of f's page; stops when it gets dear. */
-static uint64_t commit_neighbours(struct fault *f,
-				  const struct mobject_cursor *c)
+/*
+ * Commits hollow neighbours of the page at e; stops when it gets dear.
+ * The 16 lie in one table.
+ */
+static NOINLINE uint64_t commit_neighbours(struct fault *f, uint64_t *e)
 {
 	struct gspace *gs = f->gs;
-	uint64_t first = round_down(f->g.raw, AROUND_PAGES);
-	uint64_t n = 0, room = headroom(gs);
+	uint64_t back = f->g.raw % AROUND_PAGES, n = 0, room = headroom(gs);
 
-	for (uint64_t raw = first; raw < first + AROUND_PAGES; raw++) {
-		uint64_t idx = region_index(f->r, gfn(raw));
+	for (uint64_t i = 0; i < AROUND_PAGES; i++) {
+		gfn_t g = gfn(f->g.raw - back + i);
 
-		if (raw - f->r->first.raw >= f->r->npages)
+		if (g.raw - f->r->first.raw >= f->r->npages ||
+		    mentry_state(e[i - back]) != PG_HOLLOW)
 			continue;
-		if (mentry_state(c->table[idx % MOBJECT_FANOUT]) != PG_HOLLOW)
-			continue;
-		if (n == room ||
-		    commit_page(gs, gfn(raw), idx, c, FA_CLEAN_ONLY))
+		if (n == room || commit_page(gs, g, f->idx - back + i,
+					     &e[i - back], FA_CLEAN_ONLY))
 			break;
 		n++;
 	}
 	return n;
 }
 
-static int commit_small(struct fault *f, struct mobject_cursor *c)
+/* Commits the page of entry e, and neighbours if that is the policy. */
+static ALWAYS_INLINE int commit_small(struct fault *f, uint64_t *e)
 {
 	struct gspace *gs = f->gs;
 	uint64_t n = 1;
 	int err;
 
-	err = mobject_open(&gs->ram, f->idx, c);
-	if (unlikely(err))
-		return err;
-	err = commit_page(gs, f->g, f->idx, c, FA_ZERO);
+	err = commit_page(gs, f->g, f->idx, e, FA_ZERO);
 	if (unlikely(err))
 		return err;
 	if (gs->commit != COMMIT_SINGLE)
-		n += commit_neighbours(f, c);
+		n += commit_neighbours(f, e);
 	count_commit(gs, n);
 	return 0;
 }
@@ -138,22 +140,22 @@ static bool block_fits(const struct fault *f, unsigned order, bool *has_zero)
 
 /*
  * A zeroed block: from the clean pool. If that has none, zeroing 2 MiB now is
- * worth it only while memory is plentiful, and not under the lock: the slow
- * path of gspace_fault() does it and comes back with f->block.
+ * worth it only while memory is plentiful, and not under the lock: -EAGAIN
+ * makes fault_patient() do it and come back with a spare block.
  */
 static int get_block(struct fault *f, unsigned order, hfn_t *out)
 {
 	int err;
 
-	if (f->has_block && order == ORDER_2M) {
-		*out = f->block;
-		f->has_block = false;
+	if (f->spare && f->spare->there && order == ORDER_2M) {
+		*out = f->spare->first;
+		f->spare->there = false;
 		return 0;
 	}
 	err = frame_alloc(order, FRAME_DATA, FA_CLEAN_ONLY | FA_GUEST, out);
 	if (!err)
 		return 0;
-	if (order != ORDER_2M || f->block_denied ||
+	if (order != ORDER_2M || (f->spare && f->spare->denied) ||
 	    !frame_guest_may_take(PLENTY_PAGES))
 		return FALL_BACK;
 	return -EAGAIN;
@@ -199,7 +201,7 @@ static int commit_block(struct fault *f, unsigned order)
 
 	if (!block_fits(f, order, &has_zero))
 		return FALL_BACK;
-	if (has_zero && f->flags & GF_ATOMIC)
+	if (has_zero && !f->spare)
 		return -EAGAIN;
 	err = get_block(f, order, &block);
 	if (err)
@@ -217,39 +219,52 @@ static int commit_block(struct fault *f, unsigned order)
 
 /* ---- by state ---- */
 
-/* First write to a hollow or zero page. */
-static int commit(struct fault *f)
+/* Blocks first, by the policy. FALL_BACK: none is to be had. */
+static NOINLINE int commit_huge(struct fault *f)
 {
-	struct mobject_cursor c = MOBJECT_CURSOR_INIT;
 	int err = FALL_BACK;
+
+	if (frame_guest_may_take(4 * PAGES_1G))
+		err = commit_block(f, ORDER_1G);
+	return err == FALL_BACK ? commit_block(f, ORDER_2M) : err;
+}
+
+/* First write to a hollow or zero page, whose entry e has that level. */
+static ALWAYS_INLINE int commit(struct fault *f, uint64_t *e, unsigned level)
+{
+	int err;
 
 	if (unlikely(!headroom(f->gs)))
 		return -ENOSPC;
 	if (f->gs->commit == COMMIT_HUGE) {
-		if (frame_guest_may_take(4 * PAGES_1G))
-			err = commit_block(f, ORDER_1G);
-		if (err == FALL_BACK)
-			err = commit_block(f, ORDER_2M);
+		err = commit_huge(f);
+		if (err != FALL_BACK)
+			return err;
 	}
-	return err == FALL_BACK ? commit_small(f, &c) : err;
+	if (unlikely(level)) {
+		err = mobject_open(&f->gs->ram, f->idx, &e);
+		if (err)
+			return err;
+	}
+	return commit_small(f, e);
 }
 
-static int write_to_zero_page(struct fault *f)
+static NOINLINE int write_to_zero_page(struct fault *f, uint64_t *e)
 {
 	/* Other CPUs may still read the zero frame in this page's place. */
-	if (f->flags & GF_ATOMIC)
+	if (!f->spare)
 		return -EAGAIN;
 	f->flush = true;
-	return commit(f);
+	return commit(f, e, 0);
 }
 
 static int read_vacant_page(struct fault *f, enum page_state now)
 {
-	struct mobject_cursor c = MOBJECT_CURSOR_INIT;
 	struct gspace *gs = f->gs;
+	uint64_t *e;
 	int err;
 
-	err = mobject_open(&gs->ram, f->idx, &c);
+	err = mobject_open(&gs->ram, f->idx, &e);
 	if (err)
 		return err;
 	/* Executable as well: zeros are an instruction, not a fault. */
@@ -260,7 +275,7 @@ static int read_vacant_page(struct fault *f, enum page_state now)
 		return err;
 	}
 	if (now != PG_ZERO) {
-		mobject_set_page(&gs->ram, &c, f->idx, PG_ZERO, hfn(0));
+		mobject_set_page(&gs->ram, e, f->idx, PG_ZERO, hfn(0));
 		gs->count.nr_zero_maps++;
 	}
 	return 0;
@@ -269,15 +284,15 @@ static int read_vacant_page(struct fault *f, enum page_state now)
 /* The guest uses a page that it gave away: it gets one, and is counted. */
 static int touch_ballooned(struct fault *f)
 {
-	struct mobject_cursor c = MOBJECT_CURSOR_INIT;
 	struct gspace *gs = f->gs;
+	uint64_t *e;
 	int err;
 
 	if (!headroom(gs))
 		return -ENOSPC;
-	err = mobject_open(&gs->ram, f->idx, &c);
+	err = mobject_open(&gs->ram, f->idx, &e);
 	if (!err)
-		err = commit_page(gs, f->g, f->idx, &c, FA_ZERO);
+		err = commit_page(gs, f->g, f->idx, e, FA_ZERO);
 	if (err)
 		return err;
 	gs->count.nr_violations++;
@@ -305,27 +320,34 @@ static int map_resident(struct fault *f, uint64_t e, unsigned level)
 			  S2_RWX);
 }
 
-static int fault_in_ram(struct fault *f, enum gspace_access a)
+/* All but the first write to a hollow page. */
+static NOINLINE int fault_by_state(struct fault *f, enum gspace_access a,
+				   uint64_t *e, unsigned level)
 {
-	unsigned level;
-	uint64_t e;
-
-	f->idx = region_index(f->r, f->g);
-	e = *mobject_walk(&f->gs->ram, f->idx, &level);
-	switch (mentry_state(e)) {
-	case PG_HOLLOW:
-		return a == GA_WRITE ? commit(f)
-				     : read_vacant_page(f, PG_HOLLOW);
-	case PG_RESIDENT: return map_resident(f, e, level);
+	switch (mentry_state(*e)) {
+	case PG_HOLLOW: return read_vacant_page(f, PG_HOLLOW);
+	case PG_RESIDENT: return map_resident(f, *e, level);
 	case PG_ZERO:
-		return a == GA_WRITE ? write_to_zero_page(f)
+		return a == GA_WRITE ? write_to_zero_page(f, e)
 				     : read_vacant_page(f, PG_ZERO);
 	case PG_BALLOONED: return touch_ballooned(f);
 	default: BUG(); /* unplugged pages are in no region */
 	}
 }
 
-static int fault_in_shared(struct fault *f, enum gspace_access a)
+static ALWAYS_INLINE int fault_in_ram(struct fault *f, enum gspace_access a)
+{
+	unsigned level;
+	uint64_t *e;
+
+	f->idx = region_index(f->r, f->g);
+	e = mobject_walk(&f->gs->ram, f->idx, &level);
+	if (likely(a == GA_WRITE && mentry_state(*e) == PG_HOLLOW))
+		return commit(f, e, level);
+	return fault_by_state(f, a, e, level);
+}
+
+static NOINLINE int fault_in_shared(struct fault *f, enum gspace_access a)
 {
 	static const unsigned needs[] = {
 		[GA_READ] = S2_READ,
@@ -338,7 +360,7 @@ static int fault_in_shared(struct fault *f, enum gspace_access a)
 	return stage2_map(f->gs->s2, f->g, f->r->shared, ORDER_4K, f->r->perms);
 }
 
-static int resolve(struct fault *f, enum gspace_access a)
+static ALWAYS_INLINE int resolve(struct fault *f, enum gspace_access a)
 {
 	f->r = region_find(f->gs, f->g);
 	if (unlikely(!f->r))
@@ -349,36 +371,27 @@ static int resolve(struct fault *f, enum gspace_access a)
 
 /* ---- the two ways in ---- */
 
-static int fault_atomic(struct fault *f, enum gspace_access a)
+static NOINLINE int fault_patient(struct fault *f, enum gspace_access a)
 {
-	int err = -EAGAIN;
-
-	spin_lock(&f->gs->lock);
-	if (likely(!f->gs->frozen))
-		err = resolve(f, a);
-	spin_unlock(&f->gs->lock);
-	return err;
-}
-
-static int fault_patient(struct fault *f, enum gspace_access a)
-{
+	struct spare_block spare = { .there = false };
 	int err;
 
+	f->spare = &spare;
 	for (;;) {
 		gspace_lock_unfrozen(f->gs);
 		err = resolve(f, a);
 		spin_unlock(&f->gs->lock);
-		if (err != -EAGAIN || f->block_denied)
+		if (err != -EAGAIN)
 			break;
-		/* Everything may have changed meanwhile: from the start. */
+		/* It wants a block. Then from the start: all may change. */
 		if (frame_alloc(ORDER_2M, FRAME_DATA, FA_ZERO | FA_GUEST,
-				&f->block))
-			f->block_denied = true;
+				&spare.first))
+			spare.denied = true;
 		else
-			f->has_block = true;
+			spare.there = true;
 	}
-	if (f->has_block)
-		frame_free_clean(f->block, ORDER_2M);
+	if (spare.there)
+		frame_free_clean(spare.first, ORDER_2M);
 	if (f->flush)
 		gspace_flush(f->gs);
 	return err;
@@ -387,7 +400,14 @@ static int fault_patient(struct fault *f, enum gspace_access a)
 int gspace_fault(struct gspace *gs, gfn_t g, enum gspace_access a,
 		 unsigned flags)
 {
-	struct fault f = { .gs = gs, .g = g, .flags = flags };
+	struct fault f = { .gs = gs, .g = g };
+	int err = -EAGAIN;
 
-	return flags & GF_ATOMIC ? fault_atomic(&f, a) : fault_patient(&f, a);
+	if (!(flags & GF_ATOMIC))
+		return fault_patient(&f, a);
+	spin_lock(&gs->lock);
+	if (likely(!gs->frozen))
+		err = resolve(&f, a);
+	spin_unlock(&gs->lock);
+	return err;
 }

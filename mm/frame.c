@@ -14,23 +14,31 @@
 #include "mm/frame_priv.h"
 #include "mm/memwait.h"
 
-#define CACHE_SIZE  64u
+#define CACHE_SIZE  63u
 #define CACHE_ORDER 5u
 #define CACHE_BATCH (1u << CACHE_ORDER)
 
+/* Single frames of one kind, the last one in first out. */
+struct frame_stack {
+	uint32_t nr;
+	uint32_t hfn[CACHE_SIZE];
+};
+
 /*
  * Owned by its CPU; threads are not preempted inside mm/, and interrupt
- * handlers allocate nothing.
+ * handlers allocate nothing. The sizes are powers of two, so that finding
+ * one's own takes shifts only: each first touch comes through here.
  */
 struct frame_cache {
-	uint32_t nr[BLOCK_NR_KINDS];
-	uint32_t stack[BLOCK_NR_KINDS][CACHE_SIZE]; /* hfn */
+	struct frame_stack stack[BLOCK_NR_KINDS];
 	/*
 	 * Frames of each type taken minus given back by this CPU; only the
 	 * sum over CPUs has a meaning. FRAME_FREE is counted in the zones.
 	 */
 	int64_t nr_type[FRAME_NR_TYPES]; /* [this CPU; others read] */
-} ALIGNED(64);
+} ALIGNED(1024);
+_Static_assert(sizeof(struct frame_stack) == 256, "index by shift");
+_Static_assert(sizeof(struct frame_cache) == 1024, "index by shift");
 
 static struct frame_cache caches[MAX_CPUS];
 
@@ -76,14 +84,14 @@ static bool zone_may_take(const struct zone *z, uint64_t npages, unsigned flags)
 }
 
 /* Pushes the block's frames so that they are popped in ascending order. */
-static void cache_push_block(struct frame_cache *c, struct zone *z, hfn_t first,
-			     unsigned order, enum block_kind k)
+static void push_block(struct frame_stack *st, struct zone *z, hfn_t first,
+		       unsigned order, enum block_kind k)
 {
 	uint32_t kind = frame_kind(FRAME_FREE, 0, z->node, block_flags(k));
 
 	for (uint64_t i = 1ull << order; i-- > 0;) {
 		frame_of(hfn_add(first, i))->kind = kind;
-		c->stack[k][c->nr[k]++] = (uint32_t)(first.raw + i);
+		st->hfn[st->nr++] = (uint32_t)(first.raw + i);
 	}
 }
 
@@ -100,30 +108,33 @@ static unsigned refill_order(const struct zone *z, enum block_kind k)
 	return !(have & medium) && (have & fragments) ? 0 : CACHE_ORDER;
 }
 
-/* True if the cache holds a frame of kind k now. */
-static bool cache_refill(struct frame_cache *c, struct zone *z,
-			 enum block_kind k, unsigned flags)
+/* True if the stack holds a frame of kind k now. */
+static bool refill(struct frame_stack *st, struct zone *z, enum block_kind k,
+		   unsigned flags)
 {
 	unsigned order;
 	hfn_t first;
 
+	/* Often there is no clean memory at all: no need to lock for that. */
+	if (!READ_ONCE(z->nr_free[k]))
+		return false;
 	spin_lock(&z->lock);
 	/* A batch taken from the reserve would reach guests later. */
 	if (!zone_may_take(z, CACHE_BATCH, FA_GUEST)) {
 		if (zone_may_take(z, 1, flags) && buddy_take(z, 0, k, &first))
-			cache_push_block(c, z, first, 0, k);
+			push_block(st, z, first, 0, k);
 	} else {
-		order = refill_order(z, k);
-		while (c->nr[k] < CACHE_BATCH &&
-		       buddy_take(z, order, k, &first)) {
-			cache_push_block(c, z, first, order, k);
+		do {
 			order = refill_order(z, k);
-			if (order && c->nr[k])
+			if (order && st->nr)
 				break;
-		}
+			if (!buddy_take(z, order, k, &first))
+				break;
+			push_block(st, z, first, order, k);
+		} while (st->nr < CACHE_BATCH);
 	}
 	spin_unlock(&z->lock);
-	return c->nr[k] != 0;
+	return st->nr != 0;
 }
 
 static struct zone *nth_zone(unsigned i)
@@ -132,15 +143,16 @@ static struct zone *nth_zone(unsigned i)
 	return &zones[i];
 }
 
-static bool take_one(struct frame_cache *c, enum block_kind k, unsigned flags,
-		     hfn_t *out)
+static bool take_one(enum block_kind k, unsigned flags, hfn_t *out)
 {
-	for (unsigned i = 0; !c->nr[k] && i < nr_zones; i++)
-		if (cache_refill(c, nth_zone(i), k, flags))
+	struct frame_stack *st = &caches[cpu_id()].stack[k];
+
+	for (unsigned i = 0; !st->nr && i < nr_zones; i++)
+		if (refill(st, nth_zone(i), k, flags))
 			break;
-	if (!c->nr[k])
+	if (!st->nr)
 		return false;
-	*out = hfn(c->stack[k][--c->nr[k]]);
+	*out = hfn(st->hfn[--st->nr]);
 	return true;
 }
 
@@ -166,7 +178,7 @@ static bool take_block(unsigned order, enum block_kind k, unsigned flags,
 static bool take(unsigned order, enum block_kind k, unsigned flags, hfn_t *out)
 {
 	if (order == 0)
-		return take_one(&caches[cpu_id()], k, flags, out);
+		return take_one(k, flags, out);
 	return take_block(order, k, flags, out);
 }
 
@@ -207,14 +219,20 @@ int frame_alloc(unsigned order, enum frame_type type, unsigned flags,
 		hfn_t *out)
 {
 	struct frame_cache *c = &caches[cpu_id()];
-	enum block_kind k =
-		flags & (FA_ZERO | FA_CLEAN_ONLY) ? BLOCK_CLEAN : BLOCK_DIRTY;
+	bool clean = (flags & (FA_ZERO | FA_CLEAN_ONLY)) != 0;
+	struct frame_stack *st = &c->stack[clean ? BLOCK_CLEAN : BLOCK_DIRTY];
+	struct frame *fr;
 
-	if (unlikely(order || !c->nr[k]))
+	if (unlikely(order || !st->nr))
 		return alloc_slow(order, type, flags, out);
-	*out = hfn(c->stack[k][--c->nr[k]]);
-	ASSERT(k == BLOCK_DIRTY || frames_are_zero(*out, 1));
-	claim(*out, 0, type);
+	*out = hfn(st->hfn[--st->nr]);
+	ASSERT(!clean || frames_are_zero(*out, 1));
+	/* As claim(), but order and node are right already. */
+	fr = frame_of(*out);
+	fr->type = (uint8_t)type;
+	fr->flags = 0;
+	fr->refs = 1;
+	fr->owner = NULL;
 	c->nr_type[type]++;
 	return 0;
 }
@@ -249,17 +267,19 @@ static void put_run(hfn_t first, uint64_t npages, enum block_kind k)
 
 static void cache_put(struct frame_cache *c, hfn_t first, enum block_kind k)
 {
-	if (unlikely(c->nr[k] == CACHE_SIZE)) {
+	struct frame_stack *st = &c->stack[k];
+
+	if (unlikely(st->nr == CACHE_SIZE)) {
 		/* The oldest half goes, the youngest is warm. */
 		for (unsigned i = 0; i < CACHE_BATCH; i++)
-			put_run(hfn(c->stack[k][i]), 1, k);
-		memmove(c->stack[k], c->stack[k] + CACHE_BATCH,
-			CACHE_BATCH * sizeof(c->stack[k][0]));
-		c->nr[k] -= CACHE_BATCH;
+			put_run(hfn(st->hfn[i]), 1, k);
+		st->nr -= CACHE_BATCH;
+		memmove(st->hfn, st->hfn + CACHE_BATCH,
+			st->nr * sizeof(st->hfn[0]));
 	}
 	frame_of(first)->kind = frame_kind(FRAME_FREE, 0, frame_of(first)->node,
 					   block_flags(k));
-	c->stack[k][c->nr[k]++] = (uint32_t)first.raw;
+	st->hfn[st->nr++] = (uint32_t)first.raw;
 }
 
 static void free_block(hfn_t first, unsigned order, enum block_kind k)
@@ -353,8 +373,8 @@ void frame_get_stats(struct frame_stats *out)
 	for (unsigned i = 0; i < nr_zones; i++)
 		add_zone(out, &zones[i]);
 	for (unsigned i = 0; i < MAX_CPUS; i++) {
-		uint32_t clean = READ_ONCE(caches[i].nr[BLOCK_CLEAN]);
-		uint32_t dirty = READ_ONCE(caches[i].nr[BLOCK_DIRTY]);
+		uint32_t clean = READ_ONCE(caches[i].stack[BLOCK_CLEAN].nr);
+		uint32_t dirty = READ_ONCE(caches[i].stack[BLOCK_DIRTY].nr);
 
 		out->nr_free_clean += clean;
 		out->nr_free_dirty += dirty;

@@ -128,6 +128,8 @@ struct stage2 *gspace_stage2(struct gspace *gs)
 static void add_ram_region(struct gspace *gs, uint64_t first, uint64_t index,
 			   uint64_t end_index)
 {
+	/* Pages of a 2 MiB range lie in one table, at their place in it. */
+	BUG_ON((first - index) % MOBJECT_FANOUT);
 	if (index >= end_index)
 		return;
 	gs->regions[gs->nr_regions++] = (struct region){
@@ -142,18 +144,19 @@ static void add_ram_region(struct gspace *gs, uint64_t first, uint64_t index,
 
 int gspace_add_ram(struct gspace *gs)
 {
-	struct mobject_cursor c = MOBJECT_CURSOR_INIT;
-	uint64_t low = min(gs->boot, DEVICE_HOLE);
-	int err;
+	uint64_t low = min(gs->boot, DEVICE_HOLE), *e;
+	int err = 0;
 
 	BUG_ON(gs->nr_regions);
 	spin_lock(&gs->lock);
 	mobject_init(&gs->ram, gs->name, gs->boot);
-	err = mobject_open(&gs->ram, VGA_HOLE_FIRST, &c);
-	if (err)
-		goto unlock;
-	for (uint64_t i = VGA_HOLE_FIRST; i < min(low, VGA_HOLE_END); i++)
-		mobject_set_page(&gs->ram, &c, i, PG_UNPLUGGED, hfn(0));
+	for (uint64_t i = VGA_HOLE_FIRST; i < min(low, VGA_HOLE_END); i++) {
+		/* All in one table: only the first one can fail. */
+		err = mobject_open(&gs->ram, i, &e);
+		if (err)
+			goto unlock;
+		mobject_set_page(&gs->ram, e, i, PG_UNPLUGGED, hfn(0));
+	}
 	add_ram_region(gs, 0, 0, min(low, VGA_HOLE_FIRST));
 	add_ram_region(gs, VGA_HOLE_END, VGA_HOLE_END, low);
 	add_ram_region(gs, DEVICE_HOLE_END, DEVICE_HOLE, gs->boot);
@@ -200,6 +203,7 @@ void gspace_unmap_shared(struct gspace *gs, gfn_t g)
 	r = region_find(gs, g);
 	BUG_ON(!r || r->is_ram);
 	*r = gs->regions[--gs->nr_regions];
+	gs->regions[gs->nr_regions].npages = 0;
 	stage2_unmap_page(gs->s2, &s2c, g);
 	spin_unlock(&gs->lock);
 	gspace_flush(gs);

@@ -48,7 +48,8 @@ struct gspace {
 	/* RAM first and ascending, then shared frames in any order. */
 	struct region regions[GSPACE_MAX_REGIONS]; /* [lock] */
 	unsigned nr_regions;			   /* [lock] */
-	unsigned nr_ram_regions;		   /* [const after add_ram] */
+	unsigned last_region;	 /* [lock] where region_find() had luck */
+	unsigned nr_ram_regions; /* [const after add_ram] */
 	bool frozen;	      /* [lock] collapse.c copies: keep off the pages */
 	uint32_t nr_users;    /* [gspace_list.lock] destroy waits for 0 */
 	uint64_t collapse_at; /* [lock] where the next search begins */
@@ -67,9 +68,17 @@ extern struct gspace_list gspace_list;
 /* The region that g lies in; NULL: none. Locked. */
 static inline struct region *region_find(struct gspace *gs, gfn_t g)
 {
-	for (unsigned i = 0; i < gs->nr_regions; i++)
-		if (g.raw - gs->regions[i].first.raw < gs->regions[i].npages)
-			return &gs->regions[i];
+	struct region *r = &gs->regions[gs->last_region];
+
+	if (likely(g.raw - r->first.raw < r->npages))
+		return r;
+	for (unsigned i = 0; i < gs->nr_regions; i++) {
+		r = &gs->regions[i];
+		if (g.raw - r->first.raw < r->npages) {
+			gs->last_region = i;
+			return r;
+		}
+	}
 	return NULL;
 }
 
@@ -107,10 +116,10 @@ void gspace_flush(struct gspace *gs);
 
 /*
  * Divides the leaf and the object entry that cover g until g has an entry of
- * its own, under c. 0, -ENOMEM (every page as before). Locked.
+ * its own, *e. 0, -ENOMEM (every page as before). Locked.
  */
 MUST_CHECK int gspace_split_to_page(struct gspace *gs, const struct region *r,
-				    gfn_t g, struct mobject_cursor *c);
+				    gfn_t g, uint64_t **e);
 
 /*
  * Pages of [g, g + npages), within r, whose state is in `states` become hollow

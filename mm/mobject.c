@@ -22,7 +22,7 @@ static uint64_t *table_of(uint64_t e)
 /* The record of the node that holds entry e; NULL for the root entry. */
 static struct frame *node_of(const struct mobject *o, const uint64_t *e)
 {
-	return e == &o->root ? NULL : frame_of(hfn_of(ptr_to_hpa(e)));
+	return e == &o->root ? NULL : mobject_node_of(e);
 }
 
 static bool is_hollow(uint64_t e)
@@ -42,7 +42,10 @@ static void put_entry(struct mobject *o, uint64_t *e, uint64_t value)
 
 void mobject_init(struct mobject *o, const char *name, uint64_t npages)
 {
-	*o = (struct mobject){ .name = name, .npages = npages, .top = 1 };
+	*o = (struct mobject){ .name = name,
+			       .npages = npages,
+			       .top = 1,
+			       .last_chunk = MOBJECT_NO_CHUNK };
 	while (level_pages(o->top) < npages)
 		o->top++;
 	BUG_ON(o->top > MOBJECT_MAX_LEVEL);
@@ -74,6 +77,8 @@ static int node_create(struct mobject *o, uint64_t idx, unsigned level,
 static void node_destroy(struct mobject *o, uint64_t e)
 {
 	o->nr_nodes--;
+	if (table_of(e) == o->last_table)
+		o->last_chunk = MOBJECT_NO_CHUNK;
 	frame_free(hfn_of(hpa(e & MENTRY_ADDR)), 0);
 }
 
@@ -117,7 +122,7 @@ static void node_fill(struct mobject *o, struct frame *node, uint64_t e,
 		table[i] = e + i * step;
 	node->refs = MOBJECT_FANOUT;
 	if (level == 0)
-		node->spare = (uint64_t)MOBJECT_FANOUT << mobject_node_shift(s);
+		node->spare = MOBJECT_FANOUT * mobject_node_one(s);
 }
 
 /* Puts a node in the place of e, an entry of `level` that covers idx. */
@@ -149,24 +154,20 @@ int mobject_divide(struct mobject *o, uint64_t idx)
 	return divide_entry(o, idx, e, level);
 }
 
-int mobject_open(struct mobject *o, uint64_t idx, struct mobject_cursor *c)
+int mobject_open(struct mobject *o, uint64_t idx, uint64_t **e)
 {
 	unsigned level;
-	uint64_t *e;
 	int err;
 
-	if (likely(c->table && c->chunk == idx / MOBJECT_FANOUT))
-		return 0;
-	e = mobject_walk(o, idx, &level);
+	*e = mobject_walk(o, idx, &level);
 	while (level) {
-		err = divide_entry(o, idx, e, level);
+		err = divide_entry(o, idx, *e, level);
 		if (err) {
 			mobject_prune(o, idx);
 			return err;
 		}
-		e = mobject_walk(o, idx, &level);
+		*e = mobject_walk(o, idx, &level);
 	}
-	mobject_cursor_set(c, idx, e);
 	return 0;
 }
 
@@ -344,8 +345,7 @@ static uint64_t take_pages(struct mobject *o, uint64_t idx, uint64_t npages,
 	}
 	for (unsigned s = PG_RESIDENT; s < PG_NR_STATES; s++) {
 		o->nr[s] -= taken[s];
-		node->spare -= (uint64_t)taken[s]
-			       << mobject_node_shift((enum page_state)s);
+		node->spare -= taken[s] * mobject_node_one((enum page_state)s);
 		all += taken[s];
 	}
 	o->nr[PG_HOLLOW] += all;

@@ -29,6 +29,8 @@
 #define MOBJECT_MAX_LEVEL 3u
 
 /* An entry: state, flag, and the address of a frame or node. 0: hollow. */
+#define MOBJECT_NO_CHUNK (~0ull)
+
 #define MENTRY_STATE 0xfull
 #define MENTRY_NODE  0x10ull
 #define MENTRY_ADDR  0x000ffffffffff000ull
@@ -42,18 +44,10 @@ struct mobject {
 	/* Resident entries of level 1 and 2 (2 MiB and 1 GiB blocks). */
 	uint64_t nr_blocks[MOBJECT_MAX_LEVEL]; /* [user's lock] [0] unused */
 	uint64_t nr_nodes;		       /* [user's lock] */
+	/* The level-0 table that was walked to last; chunk = page >> 9. */
+	uint64_t *last_table; /* [user's lock] */
+	uint64_t last_chunk;  /* [user's lock] MOBJECT_NO_CHUNK: none */
 };
-
-/* Where the level-0 entries of one 2 MiB range are. */
-struct mobject_cursor {
-	uint64_t *table;    /* NULL: nowhere */
-	struct frame *node; /* the table's record */
-	uint64_t chunk;	    /* page index >> 9 */
-};
-#define MOBJECT_CURSOR_INIT                                                    \
-	{                                                                      \
-		NULL, NULL, 0                                                  \
-	}
 
 static inline enum page_state mentry_state(uint64_t e)
 {
@@ -72,18 +66,23 @@ static inline uint64_t mentry_make(enum page_state s, hfn_t f)
 
 /* ---- counts by state of a level-0 node, 16 bits each in frame.spare ---- */
 
-/* Only these states are counted; the others have shift 48, never read. */
-static inline unsigned mobject_node_shift(enum page_state s)
+/* One page in state s there; 0: that state is not counted. */
+static inline uint64_t mobject_node_one(enum page_state s)
 {
-	return s >= PG_RESIDENT && s <= PG_BALLOONED
-		       ? 16u * ((unsigned)s - PG_RESIDENT)
-		       : 48u;
+	static const uint64_t one[PG_NR_STATES] = {
+		[PG_RESIDENT] = 1,
+		[PG_ZERO] = 1ull << 16,
+		[PG_BALLOONED] = 1ull << 32,
+	};
+
+	return one[s];
 }
 
+/* s is resident, zero or ballooned. */
 static inline uint32_t mobject_node_count(const struct frame *node,
 					  enum page_state s)
 {
-	return node->spare >> mobject_node_shift(s) & 0xffff;
+	return node->spare / mobject_node_one(s) & 0xffff;
 }
 
 /* An all-hollow object. */
@@ -97,70 +96,67 @@ static inline uint64_t *mobject_walk(struct mobject *o, uint64_t idx,
 				     unsigned *level)
 {
 	unsigned l = o->top;
-	uint64_t *e = &o->root;
+	uint64_t *e = &o->root, *table;
 
 	ASSERT(idx < o->npages);
+	*level = 0;
+	if (likely(idx / MOBJECT_FANOUT == o->last_chunk))
+		return o->last_table + idx % MOBJECT_FANOUT;
 	while (*e & MENTRY_NODE) {
-		uint64_t *table = hpa_to_ptr(hpa(*e & MENTRY_ADDR));
-
+		table = hpa_to_ptr(hpa(*e & MENTRY_ADDR));
 		l--;
 		e = table + (idx >> MOBJECT_NODE_BITS * l) % MOBJECT_FANOUT;
+		if (l == 0) {
+			o->last_table = table;
+			o->last_chunk = idx / MOBJECT_FANOUT;
+		}
 	}
 	*level = l;
 	return e;
 }
 
-/* Points c at the table that holds the level-0 entry e of page idx. */
-static inline void mobject_cursor_set(struct mobject_cursor *c, uint64_t idx,
-				      uint64_t *e)
-{
-	c->table = e - idx % MOBJECT_FANOUT;
-	c->node = frame_of(hfn_of(ptr_to_hpa(c->table)));
-	c->chunk = idx / MOBJECT_FANOUT;
-}
-
-/*
- * Points c at page idx's level-0 table, without making one. False: the page
- * belongs to a larger entry.
- */
-static inline bool mobject_seek(struct mobject *o, uint64_t idx,
-				struct mobject_cursor *c)
+/* Page idx's own entry; NULL: it belongs to a larger one. */
+static inline uint64_t *mobject_find_page(struct mobject *o, uint64_t idx)
 {
 	unsigned level;
-	uint64_t *e;
+	uint64_t *e = mobject_walk(o, idx, &level);
 
-	if (likely(c->table && c->chunk == idx / MOBJECT_FANOUT))
-		return true;
-	e = mobject_walk(o, idx, &level);
-	if (level)
-		return false;
-	mobject_cursor_set(c, idx, e);
-	return true;
+	return level ? NULL : e;
 }
 
 /*
  * The same, making nodes as needed; larger entries are divided, which keeps
  * every page's state. 0, -ENOMEM (all states as before).
  */
-MUST_CHECK int mobject_open(struct mobject *o, uint64_t idx,
-			    struct mobject_cursor *c);
+MUST_CHECK int mobject_open(struct mobject *o, uint64_t idx, uint64_t **e);
+
+/* The record of the node that holds e, which is not the root entry. */
+static inline struct frame *mobject_node_of(const uint64_t *e)
+{
+	return frame_of(hfn_of(ptr_to_hpa(e)));
+}
+
+/* n pages of that node changed from one state to another: all counters. */
+static ALWAYS_INLINE void mobject_count_move(struct mobject *o,
+					     struct frame *node,
+					     enum page_state from,
+					     enum page_state to, uint32_t n)
+{
+	o->nr[from] -= n;
+	o->nr[to] += n;
+	node->refs += ((to != PG_HOLLOW) - (uint32_t)(from != PG_HOLLOW)) * n;
+	node->spare += (mobject_node_one(to) - mobject_node_one(from)) * n;
+}
 
 /*
- * Gives page idx, in c's table, a new state; f is its frame if resident. The
- * caller deals with the old frame.
+ * Gives page idx, whose own entry is e, a new state; f is its frame if
+ * resident. The caller deals with the old frame.
  */
-static inline void mobject_set_page(struct mobject *o,
-				    const struct mobject_cursor *c,
-				    uint64_t idx, enum page_state s, hfn_t f)
+static ALWAYS_INLINE void mobject_set_page(struct mobject *o, uint64_t *e,
+					   uint64_t idx, enum page_state s,
+					   hfn_t f)
 {
-	uint64_t *e = &c->table[idx % MOBJECT_FANOUT];
-	enum page_state old = mentry_state(*e);
-
-	o->nr[old]--;
-	o->nr[s]++;
-	c->node->refs += (uint32_t)(s != PG_HOLLOW) - (old != PG_HOLLOW);
-	c->node->spare += (1ull << mobject_node_shift(s)) -
-			  (1ull << mobject_node_shift(old));
+	mobject_count_move(o, mobject_node_of(e), mentry_state(*e), s, 1);
 	*e = mentry_make(s, f);
 	if (s == PG_RESIDENT) {
 		frame_of(f)->owner = o;
@@ -204,7 +200,7 @@ uint64_t mobject_take(struct mobject *o, uint64_t idx, uint64_t npages,
 
 /*
  * Frees nodes above idx that hold nothing but hollow pages, and folds a
- * wholly ballooned table into one entry. Cursors become invalid.
+ * wholly ballooned table into one entry.
  */
 void mobject_prune(struct mobject *o, uint64_t idx);
 
