@@ -19,7 +19,8 @@
 #define MCR_DTR_RTS_OUT2 0x0bu
 #define UART_SPINS	 100000u /* over 10 ms even if a port read takes 0.1 us */
 
-#define BAR_WIDTH 30u
+#define BAR_WIDTH  30u
+#define NAME_WIDTH 24u /* of a longer path the end is shown */
 
 static bool com1_direct; /* we drive COM1 ourselves */
 
@@ -126,13 +127,15 @@ void con_printf(const char *fmt, ...)
 
 void con_progress(const char *what, uint64_t done, uint64_t total)
 {
+	size_t len = strlen(what),
+	       skip = len > NAME_WIDTH ? len - NAME_WIDTH : 0;
 	char bar[BAR_WIDTH + 1], size[16];
 	uint64_t filled = total ? done * BAR_WIDTH / total : BAR_WIDTH;
 
 	memset(bar, '.', BAR_WIDTH);
 	memset(bar, '#', filled);
 	bar[BAR_WIDTH] = '\0';
-	con_printf("\r%-24s [%s] %3u %% of %s%s", what, bar,
+	con_printf("\r%-24s [%s] %3u %% of %s%s", what + skip, bar,
 		   (unsigned)(total ? done * 100 / total : 100),
 		   bytes_to_str(total, size, sizeof(size)),
 		   done == total ? "\n" : "");

@@ -5,6 +5,7 @@ image and gives its first serial line as a connected socket.
 Each emulator has its own temporary folder and process group, and is ended by
 these only.
 """
+import ctypes
 import os
 import shutil
 import signal
@@ -40,8 +41,18 @@ com1: enabled=1, mode=socket-server, dev=localhost:{port}
 """
 
 
+PR_SET_PDEATHSIG = 1    # prctl(2)
+LIBC = ctypes.CDLL(None)
+
+
 class EmulatorError(Exception):
     pass
+
+
+def die_with_parent():
+    """In the child: no emulator outlives the (thread of the) program that
+    started it, even if that is killed."""
+    LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
 
 
 def kvm_has_vmx():
@@ -146,7 +157,8 @@ class Emulator:
         with open(self.tmp / "emulator.log", "wb") as log:
             self.proc = subprocess.Popen(
                 argv, cwd=self.tmp, stdin=subprocess.DEVNULL, stdout=log,
-                stderr=subprocess.STDOUT, start_new_session=True)
+                stderr=subprocess.STDOUT, start_new_session=True,
+                preexec_fn=die_with_parent)
 
     def _bochs(self):
         Path("%s.lock" % self.image).unlink(missing_ok=True)
