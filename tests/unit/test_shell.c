@@ -371,6 +371,29 @@ static void test_log_lines_never_cut_output(void **state)
 					      "[    9.0] vm: web started\n");
 }
 
+/* However much is logged, what a command prints gets through. */
+static void test_log_flood_does_not_hold_the_console(void **state)
+{
+	const char *s;
+	unsigned shown = 0;
+
+	(void)state;
+	on_write = log_a_line;
+	for (int i = 0; i < 1000; i++)
+		log_a_line();
+	output_of("echo still here");
+	on_write = NULL;
+	assert_non_null(strstr(screen, "still here\n"));
+	clear_screen();
+	fake_tsc += 1000000000;
+	for (int i = 0; i < 1000; i++)
+		log_a_line();
+	assert_non_null(strstr(screen, " log lines not shown: see `log`]\n"));
+	for (s = screen; (s = strstr(s, "web started")) != NULL; s++)
+		shown++;
+	assert_in_range(shown, 10, 60);
+}
+
 static void test_too_long_line(void **state)
 {
 	static char line[700];
@@ -486,6 +509,8 @@ int main(void)
 		cmocka_unit_test_setup(test_log_line_above_the_edited_line,
 				       set_up),
 		cmocka_unit_test_setup(test_log_lines_never_cut_output, set_up),
+		cmocka_unit_test_setup(test_log_flood_does_not_hold_the_console,
+				       set_up),
 		cmocka_unit_test_setup(test_too_long_line, set_up),
 		cmocka_unit_test_setup(test_sleep_is_interrupted, set_up),
 		cmocka_unit_test_setup(test_guest_console, set_up),

@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Host memory: none is lost over many runs, and running out of it is a state,
+not an accident."""
+import time
+
+from harness import Machine, micro
+
+GUEST_S = 300
+
+HOGS = "".join("""
+[vm %s]
+kernel = touch_all.elf
+cmdline = write=1
+mem.boot = 384M
+autostart = no
+debug_exit = 0xf4
+""" % name for name in ("hog1", "hog2"))
+
+REBOOTS = """
+[vm again]
+kernel = reboot.elf
+mem.boot = 32M
+autostart = no
+debug_exit = 0xf4
+[vm triple]
+kernel = triple_fault.elf
+mem.boot = 32M
+autostart = no
+"""
+
+
+def books(m):
+    """The auditor's counts and host memory by type, which must not change."""
+    return m.audit(), m.cmd_json("mem")["host"]["types"]
+
+
+def wait_until(m, what, done):
+    deadline = time.monotonic() + GUEST_S
+    while not done():
+        assert time.monotonic() < deadline, "never: " + what
+        m.drain(1)
+
+
+def test_reboots_and_crashes_lose_no_frame():
+    files = {n + ".elf": micro(n) for n in ("reboot", "triple_fault")}
+    with Machine(REBOOTS, files, cpus=2) as m:
+        m.boot()
+        m.cmd("vm start again")
+        m.cmd("vm kill again")
+        m.cmd("vm start triple")
+        m.wait_vm("triple", "crashed")
+        before = books(m)
+
+        m.cmd("vm start again")
+        wait_until(m, "20 reboots", lambda: m.vm("again")["starts"] > 21)
+        for _ in range(5):
+            m.cmd("vm start triple")
+            m.wait_vm("triple", "crashed")
+            m.cmd("vm reset again")
+        assert not m.vm("again")["debug_exited"], "memory was not zero"
+        m.cmd("vm kill again")
+        m.wait_vm("again", "off")
+        assert books(m) == before
+        m.poweroff()
+
+
+def waits(m):
+    return [v["name"] for v in m.cmd_json("vm list") if v["wait"] == "memory"]
+
+
+def test_host_memory_exhausted_and_released():
+    with Machine(HOGS, {"touch_all.elf": micro("touch_all")}, cpus=2,
+                 mem_mib=512) as m:
+        m.boot()
+        m.cmd("vm start hog1")
+        m.cmd("vm kill hog1")
+        m.cmd("vm start hog2")
+        m.cmd("vm kill hog2")
+        before = books(m)
+
+        m.cmd("vm start all")
+        wait_until(m, "a VM waits", lambda: waits(m))
+        assert "hog" in m.cmd("log warn")   # who waits, for what
+        wait_until(m, "both wait", lambda: len(waits(m)) == 2)
+        m.audit()                           # the console still works
+        m.cmd("vm kill hog1")
+        info = m.wait_vm("hog2", "off", GUEST_S)
+        assert info["debug_exited"] and info["debug_exit_value"] == 0, info
+        assert books(m) == before
+        m.poweroff()
