@@ -45,11 +45,10 @@ def test_reboots_and_crashes_lose_no_frame():
     files = {n + ".elf": micro(n) for n in ("reboot", "triple_fault")}
     with Machine(REBOOTS, files, cpus=2) as m:
         m.boot()
-        m.cmd("vm start again")
-        m.cmd("vm kill again")
-        m.cmd("vm start triple")
+        m.cmd("vm start all")
         m.wait_vm("triple", "crashed")
-        before = books(m)
+        m.cmd("vm kill again")
+        before = books(m)       # what is kept from now on is there
 
         m.cmd("vm start again")
         wait_until(m, "20 reboots", lambda: m.vm("again")["starts"] > 21)
@@ -72,11 +71,9 @@ def test_host_memory_exhausted_and_released():
     with Machine(HOGS, {"touch_all.elf": micro("touch_all")}, cpus=2,
                  mem_mib=512) as m:
         m.boot()
-        m.cmd("vm start hog1")
-        m.cmd("vm kill hog1")
-        m.cmd("vm start hog2")
-        m.cmd("vm kill hog2")
-        before = books(m)
+        m.cmd("vm start all")
+        m.cmd("vm kill all")
+        before = books(m)       # what is kept from now on is there
 
         m.cmd("vm start all")
         wait_until(m, "a VM waits", lambda: waits(m))
