@@ -20,6 +20,7 @@
 #include "kernel/clock.h"
 #include "kernel/hostcon_priv.h"
 #include "kernel/irq.h"
+#include "kernel/lib.h"
 #include "kernel/log.h"
 #include "kernel/percpu.h"
 #include "kernel/spinlock.h"
@@ -201,6 +202,21 @@ static bool receive(void)
 
 /* ---- interrupt and polling ---- */
 
+/* Says how much was lost, once there is room again. Locked. */
+static void report_dropped(void)
+{
+	char text[64];
+	int n;
+
+	if (!nr_dropped || tail != head)
+		return;
+	n = snprintf(text, sizeof(text), "\n[console: %llu characters lost]\n",
+		     (unsigned long long)nr_dropped);
+	nr_dropped = 0;
+	put_text(text, (size_t)n);
+	pump();
+}
+
 /* Moves characters both ways and wakes who waits for that. */
 static void service(void)
 {
@@ -210,6 +226,7 @@ static void service(void)
 	spin_lock(&lock);
 	input = receive();
 	pump();
+	report_dropped();
 	room = head - tail < RING / 2;
 	spin_unlock(&lock);
 	t = __atomic_load_n(&reader, __ATOMIC_ACQUIRE);
