@@ -102,11 +102,12 @@ static uint64_t field(const struct sdt *t, uint32_t off, uint32_t nbytes)
 /* The table at address a if it is sound, else NULL. */
 static const struct sdt *table_at(uint64_t a)
 {
-	const struct sdt *t = hpa_to_ptr(hpa(a));
 	uint64_t room = a ? ram_from(a) : 0;
+	const struct sdt *t;
 
 	if (room < sizeof(*t))
 		return NULL;
+	t = hpa_to_ptr(hpa(a));
 	if (t->length < sizeof(*t) || t->length > room ||
 	    t->length > TABLE_MAX || !sums_to_zero(t, t->length)) {
 		log_warn("acpi", "table at %#llx is damaged: ignored",
@@ -119,11 +120,13 @@ static const struct sdt *table_at(uint64_t a)
 /* The root table, and the size of its entries. */
 static const struct sdt *root_table(uint64_t at, uint32_t *entry_nbytes)
 {
-	const struct rsdp *r = hpa_to_ptr(hpa(at));
 	const struct sdt *root = NULL;
+	const struct rsdp *r;
 
-	if (!at || ram_from(at) < sizeof(*r) ||
-	    memcmp(r->signature, "RSD PTR ", 8) != 0 || !sums_to_zero(r, 20))
+	if (!at || ram_from(at) < sizeof(*r))
+		return NULL;
+	r = hpa_to_ptr(hpa(at));
+	if (memcmp(r->signature, "RSD PTR ", 8) != 0 || !sums_to_zero(r, 20))
 		return NULL;
 	*entry_nbytes = 8;
 	if (r->revision >= 2)

@@ -39,6 +39,25 @@ static inline void write_cr4(uint64_t v)
 	fake_cr4 = v;
 }
 
+/* Nothing is at the ports. */
+static inline uint32_t inl(uint16_t port)
+{
+	(void)port;
+	return UINT32_MAX;
+}
+
+static inline void outw(uint16_t port, uint16_t v)
+{
+	(void)port;
+	(void)v;
+}
+
+static inline void outb(uint16_t port, uint8_t v)
+{
+	(void)port;
+	(void)v;
+}
+
 /* There is nothing that could interrupt a test. */
 static inline uint64_t irq_save(void)
 {
