@@ -45,6 +45,7 @@ struct vm {
 	uint32_t debug_exit_value;   /* last value of the debug-exit port */
 	bool debug_exited;
 	uint64_t nr_starts;   /* runs so far [life] */
+	uint32_t nr_short;    /* short ones in a row [life] */
 	uint64_t start_tsc;   /* of this run */
 	struct waitq changed; /* woken when `state` changes */
 

@@ -21,6 +21,8 @@
 
 /* A guest that crashes this soon after its start is not started again. */
 #define CRASH_LOOP_NS 2000000000ull
+/* Restarts in a row, each after so short a run, before it stays off. */
+#define MAX_SHORT_RUNS 100u
 
 static struct thread *reaper;
 
@@ -178,10 +180,19 @@ static enum config_action action_after(struct vm *vm)
 	}
 }
 
-static bool crash_loop(struct vm *vm)
+/*
+ * Restarting would only go on for ever: the run was short and ended in a
+ * crash, or it is one of many short ones, whose log lines drown the console.
+ */
+static bool restart_is_futile(struct vm *vm)
 {
-	return vm->end == VM_END_CRASH &&
-	       tsc_to_ns(rdtsc() - vm->start_tsc) < CRASH_LOOP_NS;
+	if (tsc_to_ns(rdtsc() - vm->start_tsc) >= CRASH_LOOP_NS ||
+	    vm->end == VM_END_RESET) {
+		vm->nr_short = 0;
+		return false;
+	}
+	vm->nr_short++;
+	return vm->end == VM_END_CRASH || vm->nr_short >= MAX_SHORT_RUNS;
 }
 
 static void restart(struct vm *vm)
@@ -212,10 +223,16 @@ static void finish_run(struct vm *vm)
 		return;
 	}
 	run_release(vm);
-	if (act == ACTION_RESTART && !crash_loop(vm))
-		restart(vm);
-	else
+	if (act != ACTION_RESTART) {
 		set_state(vm, crashed ? VM_CRASHED : VM_OFF);
+	} else if (restart_is_futile(vm)) {
+		log_warn("vm", "vm=%s not restarted: its runs are too short",
+			 vm->cfg->name);
+		vm->nr_short = 0;
+		set_state(vm, crashed ? VM_CRASHED : VM_OFF);
+	} else {
+		restart(vm);
+	}
 }
 
 static void reaper_thread(void *arg)
