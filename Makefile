@@ -18,7 +18,7 @@ OFFS  := $(wildcard kernel/asm_offsets.c vmx/asm_offsets.c)
 WARN := -Wall -Wextra -Werror -Wshadow -Wmissing-prototypes -Wundef -Wvla
 CFLAGS := -std=gnu11 -ffreestanding -mno-red-zone -mgeneral-regs-only -O2 -g \
 	$(WARN) -mcmodel=kernel -fno-pic -fno-pie -fno-stack-protector \
-	-fno-omit-frame-pointer \
+	-fno-omit-frame-pointer -momit-leaf-frame-pointer \
 	-fno-asynchronous-unwind-tables -fcf-protection=none -fno-common \
 	-I. -I$(B)/gen
 LDFLAGS := -nostdlib -static -no-pie -z max-page-size=4096 -z noexecstack \

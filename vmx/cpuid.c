@@ -14,6 +14,7 @@
 #include "kernel/lib.h"
 #include "vmx/cpuid_names.h"
 #include "vmx/devices/devices.h"
+#include "vmx/exit_fast.h"
 #include "vmx/vcpu_priv.h"
 #include "vmx/vmx.h"
 
@@ -379,15 +380,35 @@ struct cpuid_regs cpuid_policy_get(struct vcpu *v, uint32_t leaf,
 	return none;
 }
 
-enum exit_action fast_cpuid(struct vcpu *v)
+static ALWAYS_INLINE void answer(struct vcpu *v, const struct cpuid_regs *r)
+{
+	v->gpr[REG_RAX] = r->eax;
+	v->gpr[REG_RBX] = r->ebx;
+	v->gpr[REG_RCX] = r->ecx;
+	v->gpr[REG_RDX] = r->edx;
+}
+
+/* Leaves without subleaves; the others are rare. */
+bool fast_cpuid(struct vcpu *v)
 {
 	uint32_t leaf = (uint32_t)v->gpr[REG_RAX];
+	const struct cpuid_entry *e;
+
+	if (unlikely(leaf >= CPUID_DIRECT || v->cpuid_first[leaf] == 0xff))
+		return false;
+	e = &v->cpuid[v->cpuid_first[leaf]];
+	if (unlikely(e->has_subleaf))
+		return false;
+	answer(v, &e->regs);
+	return exit_fast_skip(v, REASON_CPUID);
+}
+
+enum exit_action exit_cpuid(struct vcpu *v)
+{
 	struct cpuid_regs r;
 
-	r = cpuid_policy_get(v, leaf, (uint32_t)v->gpr[REG_RCX]);
-	v->gpr[REG_RAX] = r.eax;
-	v->gpr[REG_RBX] = r.ebx;
-	v->gpr[REG_RCX] = r.ecx;
-	v->gpr[REG_RDX] = r.edx;
+	r = cpuid_policy_get(v, (uint32_t)v->gpr[REG_RAX],
+			     (uint32_t)v->gpr[REG_RCX]);
+	answer(v, &r);
 	return EXIT_SKIP_INSN;
 }

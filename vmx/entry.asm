@@ -71,7 +71,9 @@ vmx_enter:
 	pop	rbp
 	ret
 
-; Every VM exit arrives here with rsp = HOST_RSP and interrupts off.
+; Every VM exit arrives here with rsp = HOST_RSP and interrupts off. The fast
+; path is C and keeps the callee-saved registers as they are, so the guest's
+; stay in place; only RBX is saved, because hypercalls and CPUID use it.
 align 16
 vmx_exit_entry:
 	push	rdi
@@ -80,25 +82,34 @@ vmx_exit_entry:
 	mov	[rdi + VCPU_RCX], rcx
 	mov	[rdi + VCPU_RDX], rdx
 	mov	[rdi + VCPU_RBX], rbx
-	mov	[rdi + VCPU_RBP], rbp
 	mov	[rdi + VCPU_RSI], rsi
 	mov	[rdi + VCPU_R8],  r8
 	mov	[rdi + VCPU_R9],  r9
 	mov	[rdi + VCPU_R10], r10
 	mov	[rdi + VCPU_R11], r11
-	mov	[rdi + VCPU_R12], r12
-	mov	[rdi + VCPU_R13], r13
-	mov	[rdi + VCPU_R14], r14
-	mov	[rdi + VCPU_R15], r15
 	pop	qword [rdi + VCPU_RDI]
 	call	vmx_exit_fast
 	mov	rdi, [rsp]
 	test	al, al
 	jz	.slow
-	LOAD_GUEST
+	mov	rax, [rdi + VCPU_RAX]
+	mov	rcx, [rdi + VCPU_RCX]
+	mov	rdx, [rdi + VCPU_RDX]
+	mov	rbx, [rdi + VCPU_RBX]
+	mov	rsi, [rdi + VCPU_RSI]
+	mov	r8,  [rdi + VCPU_R8]
+	mov	r9,  [rdi + VCPU_R9]
+	mov	r10, [rdi + VCPU_R10]
+	mov	r11, [rdi + VCPU_R11]
+	mov	rdi, [rdi + VCPU_RDI]
 	vmresume
 	jmp	vmx_enter.failed
 .slow:
+	mov	[rdi + VCPU_RBP], rbp
+	mov	[rdi + VCPU_R12], r12
+	mov	[rdi + VCPU_R13], r13
+	mov	[rdi + VCPU_R14], r14
+	mov	[rdi + VCPU_R15], r15
 	xor	eax, eax
 	jmp	vmx_enter.out
 

@@ -12,54 +12,26 @@
 #include "kernel/lib.h"
 #include "kernel/log.h"
 #include "vmx/devices/devices.h"
+#include "vmx/exit_fast.h"
 #include "vmx/vcpu_priv.h"
 #include "vmx/vmx.h"
 
-/* No exit reason: the fast path has dealt with this exit. */
-#define REASON_HANDLED 0xffffu
-
-static ALWAYS_INLINE void skip_insn(uint64_t nbytes)
-{
-	uint32_t blocked = vmcs_read32(VMCS_GUEST_INTERRUPTIBILITY);
-
-	vmcs_write(VMCS_GUEST_RIP, vmcs_read(VMCS_GUEST_RIP) + nbytes);
-	if (unlikely(blocked & (BLOCKED_BY_STI | BLOCKED_BY_MOV_SS)))
-		vmcs_write(VMCS_GUEST_INTERRUPTIBILITY,
-			   blocked & ~(BLOCKED_BY_STI | BLOCKED_BY_MOV_SS));
-	/* A single-stepped instruction ends in #DB even if we carried it out.
-	 */
-	if (unlikely(vmcs_read(VMCS_GUEST_RFLAGS) & RFLAGS_TF))
-		vmcs_write(VMCS_GUEST_PENDING_DEBUG,
-			   vmcs_read(VMCS_GUEST_PENDING_DEBUG) | BIT(14));
-}
-
-static const exit_handler fast_handlers[] = {
+static const fast_handler fast_handlers[] = {
 	[REASON_CPUID] = fast_cpuid,
 	[REASON_VMCALL] = fast_hypercall,
-	[REASON_RDMSR] = fast_rdmsr,
 	[REASON_WRMSR] = fast_wrmsr,
 	[REASON_EPT_VIOLATION] = fast_ept_violation,
 };
 
+/* The handler is a tail call: no frame, nothing to come back to. */
 bool vmx_exit_fast(struct vcpu *v)
 {
 	uint32_t reason = vmcs_read32(VMCS_EXIT_REASON);
-	enum exit_action act;
 
 	v->exit_reason = reason;
 	if (reason >= ARRAY_SIZE(fast_handlers) || !fast_handlers[reason])
 		return false;
-	act = fast_handlers[reason](v);
-	if (act == EXIT_SLOW)
-		return false;
-	v->exits[reason]++;
-	if (act == EXIT_SKIP_INSN)
-		skip_insn(vmcs_read(VMCS_EXIT_INSN_LEN));
-	if (likely(!READ_ONCE(v->requests)))
-		return true;
-	/* Tells the slow path that this exit has been dealt with. */
-	v->exit_reason = REASON_HANDLED;
-	return false;
+	return fast_handlers[reason](v);
 }
 
 static enum exit_action exit_ext_intr(struct vcpu *v)
@@ -142,7 +114,7 @@ static const exit_handler handlers[VMX_NR_REASONS] = {
 	[REASON_INTR_WINDOW] = exit_intr_window,
 	[REASON_NMI_WINDOW] = exit_nmi_window,
 	[REASON_TASK_SWITCH] = exit_task_switch,
-	[REASON_CPUID] = fast_cpuid,
+	[REASON_CPUID] = exit_cpuid,
 	[REASON_GETSEC] = exit_ud,
 	[REASON_HLT] = exit_hlt,
 	[REASON_INVD] = exit_nothing_to_do,
@@ -218,9 +190,9 @@ enum exit_action exit_dispatch(struct vcpu *v)
 	act = handlers[reason](v);
 	/* An EPT violation has no length; its emulator counted (SDM). */
 	if (act == EXIT_SKIP_INSN)
-		skip_insn(reason == REASON_EPT_VIOLATION
-				  ? v->insn_len
-				  : vmcs_read(VMCS_EXIT_INSN_LEN));
+		exit_skip_insn(reason == REASON_EPT_VIOLATION
+				       ? v->insn_len
+				       : vmcs_read(VMCS_EXIT_INSN_LEN));
 	return act;
 }
 

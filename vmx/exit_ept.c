@@ -6,6 +6,7 @@
 #include "kernel/errno.h"
 #include "kernel/log.h"
 #include "mm/gspace.h"
+#include "vmx/exit_fast.h"
 #include "vmx/mmio.h"
 #include "vmx/vcpu_priv.h"
 
@@ -16,7 +17,7 @@ static enum gspace_access access_of(uint64_t q)
 	return (q & EPTQ_FETCH) ? GA_EXEC : GA_READ;
 }
 
-enum exit_action fast_ept_violation(struct vcpu *v)
+bool fast_ept_violation(struct vcpu *v)
 {
 	uint64_t q = vmcs_read(VMCS_EXIT_QUAL);
 	gpa_t at = gpa(vmcs_read(VMCS_GUEST_PHYSICAL));
@@ -25,10 +26,10 @@ enum exit_action fast_ept_violation(struct vcpu *v)
 	 */
 	if (unlikely((vmcs_read32(VMCS_IDT_VECTORING_INFO) & INTR_VALID) ||
 		     (q & EPTQ_NMI_UNBLOCK)))
-		return EXIT_SLOW;
+		return false;
 	if (gspace_fault(v->gs, gfn_of(at), access_of(q), GF_ATOMIC))
-		return EXIT_SLOW;
-	return EXIT_RESUME;
+		return false;
+	return exit_fast_done(v, REASON_EPT_VIOLATION);
 }
 
 #define INSN_MAX 15u

@@ -88,8 +88,3 @@ void vcpu_crash(struct vcpu *v, const char *fmt, ...)
 	vcpu_dump(v);
 	vm_request_end(v->vm, VM_END_CRASH, "%s", text);
 }
-
-void vmcs_access_failed(uint64_t field)
-{
-	panic("VMREAD or VMWRITE of field %#lx failed", field);
-}

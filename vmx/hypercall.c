@@ -8,6 +8,7 @@
 #include "kernel/log.h"
 #include "mm/heap.h"
 #include "vmx/devices/devices.h"
+#include "vmx/exit_fast.h"
 #include "vmx/vcpu_priv.h"
 
 static int64_t hc_version(struct vcpu *v)
@@ -61,53 +62,48 @@ static int64_t hc_mem(struct vcpu *v)
 				v->gpr[REG_RSI]);
 }
 
-struct hypercall {
-	int64_t (*fn)(struct vcpu *v);
-	bool fast; /* touches no guest memory, can't wait */
+typedef int64_t (*hypercall_fn)(struct vcpu *v);
+
+static const hypercall_fn calls[] = {
+	[AEROSTAT_HC_VERSION - AEROSTAT_HC_BASE] = hc_version,
+	[AEROSTAT_HC_FEATURES - AEROSTAT_HC_BASE] = hc_features,
+	[AEROSTAT_HC_CONSOLE - AEROSTAT_HC_BASE] = hc_console,
+	[AEROSTAT_HC_SHUTDOWN - AEROSTAT_HC_BASE] = hc_shutdown,
+	[AEROSTAT_HC_MEM_SETUP - AEROSTAT_HC_BASE] = hc_mem,
+	[AEROSTAT_HC_MEM_INFLATE - AEROSTAT_HC_BASE] = hc_mem,
+	[AEROSTAT_HC_MEM_DEFLATE - AEROSTAT_HC_BASE] = hc_mem,
+	[AEROSTAT_HC_MEM_TARGET - AEROSTAT_HC_BASE] = hc_mem,
+	[AEROSTAT_HC_MEM_DISCARD - AEROSTAT_HC_BASE] = hc_mem,
 };
 
-static const struct hypercall calls[] = {
-	[AEROSTAT_HC_VERSION - AEROSTAT_HC_BASE] = { hc_version, true },
-	[AEROSTAT_HC_FEATURES - AEROSTAT_HC_BASE] = { hc_features, true },
-	[AEROSTAT_HC_CONSOLE - AEROSTAT_HC_BASE] = { hc_console, false },
-	[AEROSTAT_HC_SHUTDOWN - AEROSTAT_HC_BASE] = { hc_shutdown, false },
-	[AEROSTAT_HC_MEM_SETUP - AEROSTAT_HC_BASE] = { hc_mem, false },
-	[AEROSTAT_HC_MEM_INFLATE - AEROSTAT_HC_BASE] = { hc_mem, false },
-	[AEROSTAT_HC_MEM_DEFLATE - AEROSTAT_HC_BASE] = { hc_mem, false },
-	[AEROSTAT_HC_MEM_TARGET - AEROSTAT_HC_BASE] = { hc_mem, false },
-	[AEROSTAT_HC_MEM_DISCARD - AEROSTAT_HC_BASE] = { hc_mem, false },
-};
-
-static const struct hypercall *find(uint64_t nr)
+/* The calls whose answer is a constant: a guest may ask often. */
+bool fast_hypercall(struct vcpu *v)
 {
-	uint64_t i = nr - AEROSTAT_HC_BASE;
+	static const int64_t answers[] = {
+		[AEROSTAT_HC_VERSION - AEROSTAT_HC_BASE] = AEROSTAT_ABI_VERSION,
+		[AEROSTAT_HC_FEATURES - AEROSTAT_HC_BASE] = AEROSTAT_FEATURES,
+	};
+	uint64_t i = v->gpr[REG_RAX] - AEROSTAT_HC_BASE;
 
-	if (i >= ARRAY_SIZE(calls) || !calls[i].fn)
-		return NULL;
-	return &calls[i];
+	if (unlikely(i >= ARRAY_SIZE(answers) || vcpu_cpl() != 0))
+		return false;
+	v->gpr[REG_RAX] = (uint64_t)answers[i];
+	return exit_fast_skip(v, REASON_VMCALL);
 }
 
-enum exit_action fast_hypercall(struct vcpu *v)
+static int64_t call(struct vcpu *v)
 {
-	const struct hypercall *c = find(v->gpr[REG_RAX]);
+	uint64_t i = v->gpr[REG_RAX] - AEROSTAT_HC_BASE;
 
-	if (unlikely(!c || !c->fast || vcpu_cpl() != 0))
-		return EXIT_SLOW;
-	v->hypercalls++;
-	v->gpr[REG_RAX] = (uint64_t)c->fn(v);
-	return EXIT_SKIP_INSN;
+	if (vcpu_cpl() != 0)
+		return -EPERM;
+	if (i >= ARRAY_SIZE(calls) || !calls[i])
+		return -ENOSYS;
+	return calls[i](v);
 }
 
 enum exit_action exit_hypercall(struct vcpu *v)
 {
-	const struct hypercall *c = find(v->gpr[REG_RAX]);
-
-	v->hypercalls++;
-	if (vcpu_cpl() != 0)
-		v->gpr[REG_RAX] = (uint64_t)-EPERM;
-	else if (!c)
-		v->gpr[REG_RAX] = (uint64_t)-ENOSYS;
-	else
-		v->gpr[REG_RAX] = (uint64_t)c->fn(v);
+	v->gpr[REG_RAX] = (uint64_t)call(v);
 	return EXIT_SKIP_INSN;
 }

@@ -8,6 +8,7 @@
 #include "kernel/errno.h"
 #include "kernel/log.h"
 #include "vmx/devices/devices.h"
+#include "vmx/exit_fast.h"
 #include "vmx/msr_index.h"
 #include "vmx/vcpu_priv.h"
 #include "vmx/vmx.h"
@@ -282,23 +283,17 @@ enum exit_action exit_wrmsr(struct vcpu *v)
 	return EXIT_SKIP_INSN;
 }
 
-enum exit_action fast_rdmsr(struct vcpu *v)
-{
-	(void)v;
-	return EXIT_SLOW; /* rare once a guest has booted */
-}
-
-/* The timer and the APIC's EOI and ICR: what a busy guest writes. */
-enum exit_action fast_wrmsr(struct vcpu *v)
+/* The timer and the APIC's EOI: what a busy guest writes. */
+bool fast_wrmsr(struct vcpu *v)
 {
 	uint32_t msr = (uint32_t)v->gpr[REG_RCX];
 
 	if (msr == MSR_TSC_DEADLINE) {
 		lapic_tsc_deadline_write(v->lapic, edx_eax(v));
-		return EXIT_SKIP_INSN;
+		return exit_fast_skip(v, REASON_WRMSR);
 	}
 	if (msr == MSR_X2APIC_EOI &&
 	    !lapic_msr_write(v->lapic, msr, edx_eax(v)))
-		return EXIT_SKIP_INSN;
-	return EXIT_SLOW;
+		return exit_fast_skip(v, REASON_WRMSR);
+	return false;
 }

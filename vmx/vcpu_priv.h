@@ -28,7 +28,6 @@ enum exit_action {
 	EXIT_RESUME,	/* re-enter at the same instruction */
 	EXIT_SKIP_INSN, /* the instruction has been carried out */
 	EXIT_STOP_VM,	/* the run is over; vm_request_end was called */
-	EXIT_SLOW,	/* fast handlers only: needs the slow path */
 };
 
 /* One CPUID answer; sorted by leaf, then subleaf. */
@@ -81,13 +80,13 @@ struct vcpu {
 	uint32_t cpu;	   /* [atomic] where it is IN_GUEST */
 
 	struct pending_event inject; /* to be (re)injected */
-	uint32_t nmi_pending; /* 0..2: one is being handled, one waits */
-	bool halted;	     /* HLT: waiting for an event */
-	bool wait_sipi;	     /* an AP before its SIPI, or after INIT */
-	bool dead;	     /* the thread has ended its run */
-	bool paused;	     /* [atomic] parked for vm_pause */
-	bool stop_waiting;   /* [atomic] ends gspace_wait_memory */
-	uint8_t sipi_vector; /* [atomic] */
+	uint32_t nmi_pending;	     /* 0..2: one is being handled, one waits */
+	bool halted;		     /* HLT: waiting for an event */
+	bool wait_sipi;		     /* an AP before its SIPI, or after INIT */
+	bool dead;		     /* the thread has ended its run */
+	bool paused;		     /* [atomic] parked for vm_pause */
+	bool stop_waiting;	     /* [atomic] ends gspace_wait_memory */
+	uint8_t sipi_vector;	     /* [atomic] */
 
 	struct lazy_state lazy;
 	void *xsave; /* [const] vmx_controls.xsave_nbytes */
@@ -114,7 +113,7 @@ struct vcpu {
 
 	/* Counters for `stats`. */
 	uint64_t injected_irqs, injected_exceptions;
-	uint64_t hypercalls, halts, unknown_msrs;
+	uint64_t halts, unknown_msrs;
 	uint64_t runtime_before; /* ticks of earlier runs' threads */
 };
 
@@ -187,19 +186,13 @@ enum exit_action exit_dispatch(struct vcpu *v); /* vmx/exit.c */
 enum exit_action exit_exception(struct vcpu *v);
 enum exit_action exit_cr_access(struct vcpu *v);
 enum exit_action exit_xsetbv(struct vcpu *v);
+enum exit_action exit_cpuid(struct vcpu *v);
 enum exit_action exit_rdmsr(struct vcpu *v);
 enum exit_action exit_wrmsr(struct vcpu *v);
 enum exit_action exit_io(struct vcpu *v);
 enum exit_action exit_ept_violation(struct vcpu *v);
 enum exit_action exit_ept_misconfig(struct vcpu *v);
 enum exit_action exit_hypercall(struct vcpu *v);
-/* Fast path, interrupts off, mode IN_GUEST; EXIT_SLOW if it can't. */
-enum exit_action fast_cpuid(struct vcpu *v);
-enum exit_action fast_hypercall(struct vcpu *v);
-enum exit_action fast_rdmsr(struct vcpu *v);
-enum exit_action fast_wrmsr(struct vcpu *v);
-enum exit_action fast_ept_violation(struct vcpu *v);
-
 /* Ends the run with a dump of the vCPU in the log. */
 void vcpu_crash(struct vcpu *v, const char *fmt, ...) PRINTF(2, 3);
 void vcpu_dump(struct vcpu *v);

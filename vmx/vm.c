@@ -221,7 +221,7 @@ static void add_vcpu(struct vcpu *v, struct vm_stats *out)
 	}
 	out->injected_irqs += v->injected_irqs;
 	out->injected_exceptions += v->injected_exceptions;
-	out->hypercalls += v->hypercalls;
+	out->hypercalls += v->exits[REASON_VMCALL];
 	out->halts += v->halts;
 	out->unknown_msrs += v->unknown_msrs;
 	out->guest_ticks += vcpu_runtime(v);

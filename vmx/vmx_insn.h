@@ -12,8 +12,6 @@
 #include "kernel/compiler.h"
 #include "vmx/vmcs.h"
 
-NORETURN COLD void vmcs_access_failed(uint64_t field);
-
 static ALWAYS_INLINE uint64_t vmcs_read(enum vmcs_field field)
 {
 	uint64_t value;
@@ -23,7 +21,7 @@ static ALWAYS_INLINE uint64_t vmcs_read(enum vmcs_field field)
 			 : "=@ccbe"(failed), [value] "=r"(value)
 			 : [field] "r"((uint64_t)field));
 	if (unlikely(failed))
-		vmcs_access_failed(field);
+		__builtin_trap();
 	return value;
 }
 
@@ -40,7 +38,7 @@ static ALWAYS_INLINE void vmcs_write(enum vmcs_field field, uint64_t value)
 			 : "=@ccbe"(failed)
 			 : [field] "r"((uint64_t)field), [value] "rm"(value));
 	if (unlikely(failed))
-		vmcs_access_failed(field);
+		__builtin_trap();
 }
 
 /* 0, or -EIO: VMfailInvalid or VMfailValid. */

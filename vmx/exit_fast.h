@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The exit fast path: handlers that run right after an exit with interrupts
+ * off, mode IN_GUEST, on the stack of vmx_enter(), and return whether the
+ * guest may go straight on.
+ *
+ * A handler that can't finish returns false with the guest's state untouched;
+ * the slow path then starts the exit over. One that has finished ends in
+ * exit_fast_done() or exit_fast_skip(). Handlers count here and must stay
+ * small: a hypercall's round trip is 100 instructions.
+ */
+#ifndef VMX_EXIT_FAST_H
+#define VMX_EXIT_FAST_H
+
+#include "vmx/vcpu_priv.h"
+
+/* In place of an exit reason: the fast path has dealt with this exit. */
+#define REASON_HANDLED 0xffffu
+
+/* Behind the instruction of nbytes that has been carried out. */
+static ALWAYS_INLINE void exit_skip_insn(uint64_t nbytes)
+{
+	uint32_t blocked = vmcs_read32(VMCS_GUEST_INTERRUPTIBILITY);
+
+	vmcs_write(VMCS_GUEST_RIP, vmcs_read(VMCS_GUEST_RIP) + nbytes);
+	if (unlikely(blocked & (BLOCKED_BY_STI | BLOCKED_BY_MOV_SS)))
+		vmcs_write(VMCS_GUEST_INTERRUPTIBILITY,
+			   blocked & ~(BLOCKED_BY_STI | BLOCKED_BY_MOV_SS));
+	/* A single-stepped instruction ends in #DB even if we carried it out.
+	 */
+	if (unlikely(vmcs_read(VMCS_GUEST_RFLAGS) & RFLAGS_TF))
+		vmcs_write(VMCS_GUEST_PENDING_DEBUG,
+			   vmcs_read(VMCS_GUEST_PENDING_DEBUG) | BIT(14));
+}
+
+static ALWAYS_INLINE bool exit_fast_done(struct vcpu *v, uint32_t reason)
+{
+	v->exits[reason]++;
+	if (likely(!READ_ONCE(v->requests)))
+		return true;
+	v->exit_reason = REASON_HANDLED;
+	return false;
+}
+
+static ALWAYS_INLINE bool exit_fast_skip(struct vcpu *v, uint32_t reason)
+{
+	exit_skip_insn(vmcs_read(VMCS_EXIT_INSN_LEN));
+	return exit_fast_done(v, reason);
+}
+
+typedef bool (*fast_handler)(struct vcpu *v);
+bool fast_cpuid(struct vcpu *v);
+bool fast_hypercall(struct vcpu *v);
+bool fast_wrmsr(struct vcpu *v);
+bool fast_ept_violation(struct vcpu *v);
+
+#endif
