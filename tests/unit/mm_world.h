@@ -34,6 +34,7 @@ static inline void world_boot(uint64_t nbytes)
 	const struct boot_mem map[] = { { 1 * MIB, (nbytes - MIB) >> PAGE_SHIFT,
 					  BOOT_MEM_USABLE, 0, 8 } };
 
+	fake_locks_drop();
 	fake_ram_create(nbytes);
 	memset(fake_ram_base, 0xdb, min(nbytes, 256 * MIB));
 	fake_cpu_id = 0;

@@ -85,6 +85,13 @@ unsigned fake_locks_held(void)
 	return nr_held;
 }
 
+void fake_locks_drop(void)
+{
+	while (nr_held)
+		__atomic_store_n(&((struct spinlock *)held[--nr_held])->locked,
+				 0, __ATOMIC_RELEASE);
+}
+
 static void note_locked(const struct spinlock *l)
 {
 	if (nr_held == MAX_HELD)

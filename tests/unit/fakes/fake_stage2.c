@@ -312,3 +312,10 @@ void fake_stage2_corrupt(struct stage2 *s2, gfn_t g, hfn_t h, unsigned perms)
 	s2->leaf[g.raw].perms = (uint8_t)perms;
 	s2->leaf[g.raw].present = perms != 0;
 }
+
+void fake_stage2_forget(struct stage2 *s2)
+{
+	free(s2->leaf);
+	free(s2->stale);
+	free(s2);
+}

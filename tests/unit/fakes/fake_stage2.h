@@ -27,4 +27,7 @@ void fake_stage2_check(struct stage2 *s2);
 /* Changes a leaf behind everybody's back, for the auditor to find. */
 void fake_stage2_corrupt(struct stage2 *s2, gfn_t g, hfn_t h, unsigned perms);
 
+/* Ends a stage 2 whose frames can't be trusted any more. */
+void fake_stage2_forget(struct stage2 *s2);
+
 #endif
