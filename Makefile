@@ -39,7 +39,7 @@ all: $(ALL)
 # ---- generated headers -------------------------------------------------
 
 $(B)/gen/version.h: FORCE
-	@tools/version.sh $@
+	@kernel/version.sh $@
 
 # Constants of C for nasm; see kernel/asm_define.h.
 $(B)/obj/%/asm_offsets.s: %/asm_offsets.c | $(B)/gen/version.h
@@ -64,13 +64,13 @@ $(B)/obj/%.asm.o: %.asm $(B)/offsets.inc
 
 # Two passes: the first link tells the addresses of functions, the second
 # adds the table of their names. It must not have moved them.
-$(B)/syms0.c: tools/mksyms.py
+$(B)/syms0.c: kernel/mksyms.py
 	@mkdir -p $(@D)
-	tools/mksyms.py $@
+	kernel/mksyms.py $@
 
-$(B)/symbols.c: $(B)/pass1.elf tools/mksyms.py
+$(B)/symbols.c: $(B)/pass1.elf kernel/mksyms.py
 	nm -n $< >$(B)/pass1.nm
-	tools/mksyms.py $@ $(B)/pass1.nm
+	kernel/mksyms.py $@ $(B)/pass1.nm
 
 $(B)/syms0.o $(B)/symbols.o: %.o: %.c kernel/symbols.h
 	$(CC) $(CFLAGS) -c -o $@ $<
@@ -121,7 +121,7 @@ unit: $(UNIT:%=$(B)/unit/%)
 # ---- checks, runs ------------------------------------------------------
 
 lint: $(B)/gen/version.h
-	@tools/lint.py
+	@tests/lint.py
 
 test: deps
 	@tests/run.py all $(if $(T),--only '$(T)')
@@ -145,7 +145,7 @@ PACKAGES := build-essential nasm gnu-efi gdisk mtools dosfstools cpio \
 	memtester acpica-tools clang-format clang-tidy cppcheck git
 
 deps:
-	@tools/deps.sh $(PACKAGES)
+	@boot/deps.sh $(PACKAGES)
 
 help:
 	@sed -n 's/^#: //p' Makefile

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Names of the hypervisor's functions, for backtraces. The table is made by
- * tools/mksyms.py from a first link; the last entry is __text_end, so that
+ * kernel/mksyms.py from a first link; the last entry is __text_end, so that
  * each function ends where the next entry starts.
  */
 #ifndef KERNEL_SYMBOLS_H

@@ -76,7 +76,7 @@ def main():
         jobs.append((check, [
             "cppcheck", "--quiet", "--error-exitcode=1", "--std=c11",
             "--enable=warning,portability", "--inline-suppr", "-j2",
-            "--suppressions-list=tools/cppcheck.txt", "-I.", "-Ibuild/gen",
+            "--suppressions-list=tests/cppcheck.txt", "-I.", "-Ibuild/gen",
             *product]))
     bad = 0
     with ThreadPoolExecutor(2) as pool:
