@@ -18,8 +18,6 @@
 #define KEY_SWITCH 0x14 /* Ctrl-T */
 /* About 22 ms of a line at 115200 baud. */
 #define CHUNK 256u
-/* How often the VM's state is looked at while nothing else happens. */
-#define POLL_NS 500000000ull
 /* The guest's UART is full: try again after this. */
 #define RETRY_NS 10000000ull
 
@@ -103,16 +101,23 @@ static void show_state(struct session *s)
 		s->nr_keys = 0;
 }
 
+/* Input, output and changes of the VM's state all unpark this thread. */
 static void session_loop(struct session *s)
 {
+	struct waitq_entry entry;
+
+	waitq_prepare(&s->vm->changed, &entry);
 	while (take_keys(s)) {
 		give_keys(s);
 		if (show_output(s))
 			continue;
 		show_state(s);
-		thread_park_until(rdtsc() +
-				  ns_to_tsc(s->nr_keys ? RETRY_NS : POLL_NS));
+		if (s->nr_keys)
+			thread_park_until(rdtsc() + ns_to_tsc(RETRY_NS));
+		else
+			thread_park();
 	}
+	waitq_finish(&s->vm->changed, &entry);
 }
 
 void guestcon_run(struct vm *vm)

@@ -66,6 +66,7 @@ struct vm {
 	uint64_t tsc_offset;	   /* guest TSC = host TSC + offset */
 	uint64_t kvmclock_boot_ns; /* clock_ns() at VM start */
 	struct ratelimit rl;	   /* for what this guest provokes */
+	struct ratelimit life_rl;  /* for its starts and ends */
 	uint64_t unknown_ports, unknown_mmio; /* [racy counts] */
 };
 

@@ -64,6 +64,19 @@ void vm_request_end(struct vm *vm, enum vm_end end, const char *fmt, ...)
 	thread_unpark(reaper);
 }
 
+/* A guest that reboots for ever must not push all else out of the log. */
+static bool life_may_log(struct vm *vm)
+{
+	uint32_t dropped;
+
+	if (!ratelimit_ok(&vm->life_rl, 10, &dropped))
+		return false;
+	if (dropped)
+		log_info("vm", "vm=%s %u starts and ends not logged",
+			 vm->cfg->name, dropped);
+	return true;
+}
+
 /* ---- start ---- */
 
 static int start_threads(struct vm *vm, const struct start_state *s)
@@ -120,8 +133,9 @@ static int start_locked(struct vm *vm, char *why)
 	set_state(vm, VM_RUNNING);
 	err = start_threads(vm, &s);
 	if (!err) {
-		log_info("vm", "vm=%s started vcpus=%u", vm->cfg->name,
-			 vm->nr_vcpus);
+		if (life_may_log(vm))
+			log_info("vm", "vm=%s started vcpus=%u", vm->cfg->name,
+				 vm->nr_vcpus);
 		return 0;
 	}
 	snprintf(why, VM_WHY_MAX, "no memory for a vCPU thread");
@@ -214,7 +228,7 @@ static void finish_run(struct vm *vm)
 	if (crashed)
 		log_warn("vm", "vm=%s crashed: %s", vm->cfg->name,
 			 vm->end_text);
-	else
+	else if (life_may_log(vm))
 		log_info("vm", "vm=%s ended: %s", vm->cfg->name, vm->end_text);
 	if (crashed && act == ACTION_PAUSE) {
 		/* Memory and registers stay for inspection. */

@@ -227,9 +227,12 @@ class Machine:
         decoder = json.JSONDecoder()
         for m in re.finditer(r"^[\[{]", text, re.M):
             try:
-                return decoder.raw_decode(text, m.start())[0]
+                value, end = decoder.raw_decode(text, m.start())
             except json.JSONDecodeError:
                 continue
+            # "[   12.345678] ..." of a log line is JSON, but not all of it.
+            if text[end:end + 1] in ("\n", ""):
+                return value
         self._fail("%r printed no JSON: %r" % (command, text))
         return None
 

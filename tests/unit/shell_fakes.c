@@ -389,6 +389,8 @@ int set_up(void **state)
 			   .state = VM_RUNNING,
 			   .gs = (struct gspace *)&web };
 	db = (struct vm){ .id = 2, .cfg = &db_cfg };
+	waitq_init(&web.changed);
+	waitq_init(&db.changed);
 	mutex_init(&web.life, LOCK_VM_LIFE, "life");
 	mutex_init(&db.life, LOCK_VM_LIFE, "life");
 	strcpy(db.reason, "configuration has errors");
