@@ -17,6 +17,9 @@ from pathlib import Path
 
 OVMF = "/usr/share/ovmf/OVMF.fd"
 CYLINDER = 16 * 63 * 512
+# Bochs keeps memory beyond this in a file, which is a hundred times slower once
+# the machine really uses it (and Aerostat zeroes all that is free).
+MAX_HOST_MIB = 2048
 START_TRIES = 5
 START_TIMEOUT_S = 30
 
@@ -166,7 +169,7 @@ class Emulator:
         (self.tmp / "bochsrc").write_text(BOCHSRC.format(
             cpu_model=self.cpu_model, cpus=self.cpus, ips=self.ips,
             reset=int(self.reboot), mem_mib=self.mem_mib,
-            host_mib=min(self.mem_mib, 1024), ovmf=OVMF, image=self.image,
+            host_mib=min(self.mem_mib, MAX_HOST_MIB), ovmf=OVMF, image=self.image,
             cylinders=os.stat(self.image).st_size // CYLINDER,
             sync=self.sync, log=self.tmp / "bochs.log",
             port=self.address[1]))
