@@ -105,8 +105,7 @@ static int vm_list(const struct shell_args *a)
 
 static const char *action_name(enum config_action action)
 {
-	static const char *const names[] = { "stop", "restart", "pause",
-					     "destroy" };
+	static const char *const names[] = { "stop", "restart", "pause" };
 
 	return names[action];
 }

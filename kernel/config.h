@@ -19,12 +19,7 @@
 #define CONFIG_LINE_MAX	   4096 /* a longer line is an error */
 #define CONFIG_MAX_VCPUS   16
 
-enum config_action {
-	ACTION_STOP,
-	ACTION_RESTART,
-	ACTION_PAUSE,
-	ACTION_DESTROY
-};
+enum config_action { ACTION_STOP, ACTION_RESTART, ACTION_PAUSE };
 /* How much one first touch commits: see docs/architecture.md (M1, M3, O11). */
 enum config_commit { COMMIT_HUGE, COMMIT_AROUND, COMMIT_SINGLE };
 enum config_panic { PANIC_HALT, PANIC_REBOOT };
@@ -63,7 +58,6 @@ struct config_host {
 	enum config_panic on_panic;
 	uint64_t reserve;  /* bytes kept back for the hypervisor; 0: default */
 	uint32_t max_cpus; /* 0: all */
-	bool apicv;	   /* default false */
 	bool clean_pool;   /* idle CPUs zero frames; default true */
 	uint32_t console_baud; /* default 115200 */
 	uint32_t console_port; /* default 0x3f8 */

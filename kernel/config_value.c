@@ -14,8 +14,8 @@ static const char *const words_panic[] = { "halt", "reboot", NULL };
 static const char *const words_loader[] = { "auto", "linux", "multiboot",
 					    NULL };
 static const char *const words_commit[] = { "huge", "around", "single", NULL };
-static const char *const words_action[] = { "stop", "restart", "pause",
-					    "destroy", NULL };
+static const char *const words_action[] = { "stop", "restart", NULL };
+static const char *const words_crash[] = { "stop", "restart", "pause", NULL };
 
 #define HOST(field) offsetof(struct config_host, field)
 #define VM(field)   offsetof(struct config_vm, field)
@@ -26,7 +26,6 @@ const struct config_key_rule config_host_rules[] = {
 	{ "reserve", VALUE_BYTES, HOST(reserve), .hi = MEM_MOST,
 	  .grain = 4096 },
 	{ "max_cpus", VALUE_U32, HOST(max_cpus), .lo = 0, .hi = 64 },
-	{ "apicv", VALUE_BOOL, HOST(apicv), .hi = 1 },
 	{ "clean_pool", VALUE_BOOL, HOST(clean_pool), .hi = 1 },
 	{ "console_port", VALUE_U32, HOST(console_port), .lo = 1,
 	  .hi = 0xfff8 },
@@ -53,7 +52,7 @@ const struct config_key_rule config_vm_rules[] = {
 	{ "weight", VALUE_U32, VM(weight), .lo = 1, .hi = 10000 },
 	{ "mem.commit", VALUE_WORD, VM(commit), .words = words_commit },
 	{ "autostart", VALUE_BOOL, VM(autostart), .hi = 1 },
-	{ "on_crash", VALUE_WORD, VM(on_crash), .words = words_action },
+	{ "on_crash", VALUE_WORD, VM(on_crash), .words = words_crash },
 	{ "on_poweroff", VALUE_WORD, VM(on_poweroff), .words = words_action },
 	{ "on_reboot", VALUE_WORD, VM(on_reboot), .words = words_action },
 	{ "debug_exit", VALUE_U32, VM(debug_exit), .lo = 0, .hi = 0xffff },

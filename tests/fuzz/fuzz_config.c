@@ -33,7 +33,7 @@ static void check_vm(const struct config_vm *vm)
 	BUG_ON(vm->vcpus < 1 || vm->vcpus > CONFIG_MAX_VCPUS);
 	BUG_ON(vm->weight < 1 || vm->weight > 10000);
 	BUG_ON(vm->debug_exit > 0xffff);
-	BUG_ON(vm->on_crash > ACTION_DESTROY || vm->commit > COMMIT_SINGLE);
+	BUG_ON(vm->on_crash > ACTION_PAUSE || vm->commit > COMMIT_SINGLE);
 	BUG_ON(vm->mem_min % MEM_GRAIN || vm->mem_boot % MEM_GRAIN ||
 	       vm->mem_max % MEM_GRAIN);
 	if (vm->bad)

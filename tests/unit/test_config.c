@@ -36,7 +36,7 @@ static void test_full_file(void **state)
 		      "log_level = debug\r\n"
 		      "on_panic=reboot\n"
 		      "reserve = 64M   ; kept back\n"
-		      "max_cpus = 2\napicv = on\nclean_pool = off\n"
+		      "max_cpus = 2\nclean_pool = off\n"
 		      "console_port = 0x2f8\nconsole_baud = 9600\n"
 		      "[vm web-1]\n"
 		      "kernel = vmlinuz\n"
@@ -45,8 +45,8 @@ static void test_full_file(void **state)
 		      "vcpus = 4\nweight = 250\n"
 		      "mem.min = 64M\nmem.boot = 512m\nmem.max = 1G\n"
 		      "mem.commit = around\nautostart = no\n"
-		      "on_crash = restart\non_poweroff = destroy\n"
-		      "on_reboot = pause\ncpu.hide = erms, fsrm\n"
+		      "on_crash = restart\non_poweroff = restart\n"
+		      "on_reboot = stop\ncpu.hide = erms, fsrm\n"
 		      "[vm test_2] ; a Multiboot kernel\n"
 		      "kernel = \\micro\\hello.elf\n"
 		      "module = a.bin\nmodule = b.bin  x y z\n"
@@ -57,7 +57,6 @@ static void test_full_file(void **state)
 	assert_int_equal(cfg.host.on_panic, PANIC_REBOOT);
 	assert_int_equal(cfg.host.reserve, 64 * MIB);
 	assert_int_equal(cfg.host.max_cpus, 2);
-	assert_true(cfg.host.apicv);
 	assert_false(cfg.host.clean_pool);
 	assert_int_equal(cfg.host.console_port, 0x2f8);
 	assert_int_equal(cfg.host.console_baud, 9600);
@@ -66,7 +65,7 @@ static void test_full_file(void **state)
 	const struct config_vm *a = &cfg.vms[0], *b = &cfg.vms[1];
 
 	assert_string_equal(a->name, "web-1");
-	assert_int_equal(a->line, 11);
+	assert_int_equal(a->line, 10);
 	assert_string_equal(a->initrd, "initrd 1.img");
 	assert_string_equal(a->cmdline, "console=ttyS0 dyndbg=\"a # b\"");
 	assert_int_equal(a->vcpus, 4);
@@ -77,8 +76,8 @@ static void test_full_file(void **state)
 	assert_int_equal(a->commit, COMMIT_AROUND);
 	assert_false(a->autostart);
 	assert_int_equal(a->on_crash, ACTION_RESTART);
-	assert_int_equal(a->on_poweroff, ACTION_DESTROY);
-	assert_int_equal(a->on_reboot, ACTION_PAUSE);
+	assert_int_equal(a->on_poweroff, ACTION_RESTART);
+	assert_int_equal(a->on_reboot, ACTION_STOP);
 	assert_string_equal(a->cpu_hide, "erms, fsrm");
 	assert_string_equal(b->kernel, "\\micro\\hello.elf");
 	assert_int_equal(b->nr_modules, 2);
@@ -159,8 +158,8 @@ static const struct {
 	{ "debug_exit = 0x10000",
 	  "debug_exit: '0x10000'; expected a number from 0 to 65535" },
 	{ "autostart = maybe", "autostart: 'maybe'; expected yes or no" },
-	{ "on_crash = explode", "on_crash: 'explode'; expected stop, restart, "
-				"pause or destroy" },
+	{ "on_crash = explode", "on_crash: 'explode'; expected stop, restart "
+				"or pause" },
 	{ "mem.commit = big", "mem.commit: 'big'; expected huge, around or "
 			      "single" },
 	{ "loader = elf", "loader: 'elf'; expected auto, linux or multiboot" },
@@ -256,7 +255,7 @@ static const struct {
 	  "'x = y' before any section; expected [host] or [vm NAME] first" },
 	{ "unknown host key", "[host]\nkernel=k\n[vm a]\nkernel=k\n", 2, "",
 	  "kernel: unknown key; expected one of log_level on_panic reserve "
-	  "max_cpus apicv clean_pool console_port console_baud" },
+	  "max_cpus clean_pool console_port console_baud" },
 	{ "bad baud rate", "[host]\nconsole_baud=1000\n[vm a]\nkernel=k\n", 2,
 	  "",
 	  "console_baud: '1000'; expected a rate that divides 115200, such as "

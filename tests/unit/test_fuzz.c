@@ -41,7 +41,7 @@ void out_flush(void)
 
 static const char config_seed[] =
 	"# comment\n[host]\nlog_level = debug\nreserve = 64M\nmax_cpus = 2\n"
-	"apicv = on\nconsole_port = 0x2f8\nconsole_baud = 9600\n[vm web]\n"
+	"console_port = 0x2f8\nconsole_baud = 9600\n[vm web]\n"
 	"kernel = vmlinuz\ninitrd = \"initrd 1.img\"\nmodule = a.bin x y\n"
 	"cmdline = console=ttyS0 quiet # end\nvcpus = 4\nweight = 250\n"
 	"mem.min = 64M\nmem.boot = 512M\nmem.max = 1G\nmem.commit = around\n"
