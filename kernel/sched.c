@@ -204,6 +204,59 @@ void sched_start(struct thread *t)
 	sched_wake(t);
 }
 
+/* ---- balance ---- */
+
+/* An idle CPU, else the one whose vCPU is furthest ahead of w, or -1. */
+static int cpu_ahead_of(const struct thread *w)
+{
+	uint64_t most = w->vruntime + us_to_virtual(GRANULARITY_US);
+	uint64_t idle = READ_ONCE(idle_mask);
+	int best = -1;
+
+	if (idle && claim_idle((uint32_t)__builtin_ctzll(idle)))
+		return __builtin_ctzll(idle);
+
+	for (uint32_t cpu = 0; cpu < nr_cpus; cpu++) {
+		const struct cpu_sched *s = &scheds[cpu];
+		const struct thread *curr = READ_ONCE(s->current);
+		uint64_t v;
+
+		if (cpu == cpu_id() || !s->online || curr->class != THREAD_VCPU)
+			continue;
+		v = vruntime_now(s, curr);
+		if (vruntime_before(most, v)) {
+			most = v;
+			best = (int)cpu;
+		}
+	}
+	return best;
+}
+
+/*
+ * After a switch: of those who wait here the last one would wait longest. If
+ * another CPU runs a vCPU that is ahead of it, it takes that one's place. Who
+ * is displaced there is further ahead than who came, so this comes to an end.
+ */
+static void balance(struct cpu_sched *s)
+{
+	struct thread *w;
+	int to = -1;
+
+	if (nr_cpus == 1 || !READ_ONCE(s->rq.nr_waiting))
+		return;
+	spin_lock(&s->lock);
+	w = runq_last_vcpu(&s->rq);
+	if (w && s->current->class == THREAD_VCPU)
+		to = cpu_ahead_of(w);
+	if (to >= 0) {
+		runq_remove(&s->rq, w);
+		WRITE_ONCE(w->cpu, (uint32_t)to);
+	}
+	spin_unlock(&s->lock);
+	if (to >= 0)
+		enqueue(w, (uint32_t)to, false);
+}
+
 /* ---- switching ---- */
 
 /* First thing on the stack of the thread that was switched to. */
@@ -214,6 +267,7 @@ static NOINLINE void finish_switch(void)
 
 	update_slice(s);
 	spin_unlock(&s->lock);
+	balance(s);
 	if (t->switch_in)
 		t->switch_in(t->arg);
 }
@@ -316,58 +370,7 @@ bool sched_is_gone(const struct thread *t)
 	return gone;
 }
 
-/* ---- balance ---- */
-
-/* An idle CPU, else the one whose vCPU is furthest ahead of w, or -1. */
-static int cpu_ahead_of(const struct thread *w)
-{
-	uint64_t most = w->vruntime + us_to_virtual(GRANULARITY_US);
-	uint64_t idle = READ_ONCE(idle_mask);
-	int best = -1;
-
-	if (idle && claim_idle((uint32_t)__builtin_ctzll(idle)))
-		return __builtin_ctzll(idle);
-
-	for (uint32_t cpu = 0; cpu < nr_cpus; cpu++) {
-		const struct cpu_sched *s = &scheds[cpu];
-		const struct thread *curr = READ_ONCE(s->current);
-		uint64_t v;
-
-		if (cpu == cpu_id() || !s->online || curr->class != THREAD_VCPU)
-			continue;
-		v = vruntime_now(s, curr);
-		if (vruntime_before(most, v)) {
-			most = v;
-			best = (int)cpu;
-		}
-	}
-	return best;
-}
-
-/*
- * At the end of a turn: if two or more vCPU threads want this CPU and another
- * CPU runs one that is ahead of the last of them, that one takes its place.
- */
-static void balance(void)
-{
-	struct cpu_sched *s = this_sched();
-	struct thread *w;
-	int to = -1;
-
-	if (nr_cpus == 1 || READ_ONCE(s->rq.nr_waiting) == 0)
-		return;
-	spin_lock(&s->lock);
-	w = runq_last_vcpu(&s->rq);
-	if (w && s->current->class == THREAD_VCPU)
-		to = cpu_ahead_of(w);
-	if (to >= 0) {
-		runq_remove(&s->rq, w);
-		WRITE_ONCE(w->cpu, (uint32_t)to);
-	}
-	spin_unlock(&s->lock);
-	if (to >= 0)
-		enqueue(w, (uint32_t)to, false);
-}
+/* ---- giving way ---- */
 
 /*
  * Nobody waits: the caller may go on, without its hooks having run. The wish
@@ -387,7 +390,6 @@ void sched_yield_cpu(void)
 		irq_restore(flags);
 		return;
 	}
-	balance();
 	switch_away(THREAD_READY);
 	irq_restore(flags);
 }
