@@ -376,6 +376,8 @@ static NOINLINE int fault_patient(struct fault *f, enum gspace_access a)
 	struct spare_block spare = { .there = false };
 	int err;
 
+	/* *f is not used after this function has returned. */
+	/* cppcheck-suppress autoVariables */
 	f->spare = &spare;
 	for (;;) {
 		gspace_lock_unfrozen(f->gs);
