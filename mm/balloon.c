@@ -172,7 +172,6 @@ struct batch {
 	const uint64_t *gfns;
 	unsigned npages; /* of which the limits allow */
 	unsigned done;
-	struct stage2_cursor s2c;
 	struct frame_chain ch;
 	bool flush;
 };
@@ -241,8 +240,6 @@ static int stretch_open(struct batch *b, const struct region *r,
 	st->lo = max(round_down(g.raw, PAGES_2M), r->first.raw);
 	st->span = end - st->lo;
 	st->table = e - g.raw % MOBJECT_FANOUT;
-	/* Dividing may have brought a new leaf table. */
-	b->s2c = (struct stage2_cursor)S2_CURSOR_INIT;
 	return 0;
 }
 
@@ -262,6 +259,7 @@ static void inflate_stretch(struct batch *b, const struct stretch *st)
 {
 	struct frame *node = mobject_node_of(st->table);
 	uint32_t from[PG_NR_STATES] = { 0 };
+	struct frame_chain ch = b->ch;
 	unsigned i = b->done;
 
 	for (; i < b->npages && b->gfns[i] - st->lo < st->span; i++) {
@@ -271,13 +269,13 @@ static void inflate_stretch(struct batch *b, const struct stretch *st)
 		if (unlikely(s == PG_BALLOONED))
 			break;
 		if (s == PG_RESIDENT)
-			frame_chain_add(&b->ch, mentry_frame(*e), 1);
-		if (s != PG_HOLLOW)
-			b->flush |= stage2_unmap_page(b->gs->s2, &b->s2c,
-						      gfn(b->gfns[i]));
+			frame_chain_add(&ch, mentry_frame(*e), 1);
 		*e = PG_BALLOONED;
 		from[s]++;
 	}
+	b->ch = ch;
+	b->flush |=
+		stage2_unmap_pages(b->gs->s2, b->gfns + b->done, i - b->done);
 	for (unsigned s = PG_HOLLOW; s <= PG_ZERO; s++)
 		mobject_count_move(&b->gs->ram, node, (enum page_state)s,
 				   PG_BALLOONED, from[s]);

@@ -91,6 +91,9 @@ static void divide_frames(struct mobject *o, uint64_t first_idx, hfn_t first,
 			  unsigned sublevel)
 {
 	uint64_t step = level_pages(sublevel);
+	uint32_t kind = (uint32_t)FRAME_DATA |
+			sublevel * MOBJECT_NODE_BITS << 8 |
+			(uint32_t)frame_of(first)->node << 16;
 
 	for (unsigned i = MOBJECT_FANOUT; i-- > 0;) {
 		struct frame *fr = frame_of(hfn_add(first, i * step));
@@ -98,9 +101,7 @@ static void divide_frames(struct mobject *o, uint64_t first_idx, hfn_t first,
 		fr->refs = 1;
 		fr->owner = o;
 		fr->index = first_idx + i * step;
-		fr->kind = (uint32_t)FRAME_DATA |
-			   sublevel * MOBJECT_NODE_BITS << 8 |
-			   (uint32_t)frame_of(first)->node << 16;
+		fr->kind = kind;
 	}
 }
 

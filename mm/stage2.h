@@ -59,6 +59,12 @@ struct stage2_cursor {
 bool stage2_unmap_page(struct stage2 *s2, struct stage2_cursor *c, gfn_t g);
 
 /*
+ * The same for n pages of one aligned 2 MiB range, in any order, present or
+ * not; true if any was present.
+ */
+bool stage2_unmap_pages(struct stage2 *s2, const uint64_t *gfns, unsigned n);
+
+/*
  * Clears all leaves in [g, g + npages) and frees emptied tables where the range
  * covers them whole; a larger leaf that sticks out is
  * split first. True if anything was present. -ENOMEM from a split can't

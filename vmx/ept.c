@@ -288,6 +288,26 @@ bool stage2_unmap_page(struct stage2 *s2, struct stage2_cursor *c, gfn_t g)
 	return true;
 }
 
+bool stage2_unmap_pages(struct stage2 *s2, const uint64_t *gfns, unsigned n)
+{
+	struct stage2_cursor c = S2_CURSOR_INIT;
+	uint64_t any = 0;
+
+	/* The first call finds the table, if there is one. */
+	if (!n)
+		return false;
+	any = stage2_unmap_page(s2, &c, gfn(gfns[0]));
+	if (!c.table)
+		return false;
+	for (unsigned i = 1; i < n; i++) {
+		uint64_t *e = &c.table[gfns[i] & (EPT_ENTRIES - 1)];
+
+		any |= *e & EPT_RWX;
+		WRITE_ONCE(*e, 0);
+	}
+	return any != 0;
+}
+
 /* The highest level whose whole entry lies in [g, end). */
 static unsigned covered_level(uint64_t g, uint64_t end)
 {

@@ -200,6 +200,19 @@ bool stage2_unmap_page(struct stage2 *s2, struct stage2_cursor *c, gfn_t g)
 	return true;
 }
 
+bool stage2_unmap_pages(struct stage2 *s2, const uint64_t *gfns, unsigned n)
+{
+	struct stage2_cursor c = S2_CURSOR_INIT;
+	bool any = false;
+
+	for (unsigned i = 0; i < n; i++) {
+		if (gfns[i] / CHUNK != gfns[0] / CHUNK)
+			panic("unmap of pages in two tables");
+		any |= stage2_unmap_page(s2, &c, gfn(gfns[i]));
+	}
+	return any;
+}
+
 int stage2_unmap_range(struct stage2 *s2, gfn_t g, uint64_t npages,
 		       bool *was_present)
 {
