@@ -254,34 +254,55 @@ static void fold_ballooned(struct batch *b, const struct stretch *st)
 	b->flush |= present;
 }
 
-/* Up to the first page that is ballooned already. */
+/*
+ * The page numbers of the batch that belong to the stretch get ballooned
+ * entries, up to the first one that is ballooned already; their frames go to
+ * the chain. Counts them by the state that they leave.
+ */
+static unsigned inflate_entries(struct batch *b, const struct stretch *st,
+				uint32_t *from)
+{
+	const uint64_t *gfns = b->gfns, lo = st->lo, span = st->span;
+	uint64_t first = 0, next = 0; /* frames of the run so far */
+	unsigned i, n = b->npages;
+
+	for (i = b->done; i < n && gfns[i] - lo < span; i++) {
+		uint64_t *e = &st->table[gfns[i] % MOBJECT_FANOUT];
+		enum page_state s = mentry_state(*e);
+		uint64_t f = mentry_frame(*e).raw;
+
+		if (unlikely(s == PG_BALLOONED))
+			break;
+		*e = PG_BALLOONED;
+		from[s]++;
+		if (s != PG_RESIDENT)
+			continue;
+		if (f != next) {
+			if (first != next)
+				frame_chain_add(&b->ch, hfn(first),
+						(uint32_t)(next - first));
+			first = f;
+		}
+		next = f + 1;
+	}
+	if (first != next)
+		frame_chain_add(&b->ch, hfn(first), (uint32_t)(next - first));
+	return i - b->done;
+}
+
 static void inflate_stretch(struct batch *b, const struct stretch *st)
 {
 	struct frame *node = mobject_node_of(st->table);
 	uint32_t from[PG_NR_STATES] = { 0 };
-	struct frame_chain ch = b->ch;
-	unsigned i = b->done;
+	unsigned n = inflate_entries(b, st, from);
 
-	for (; i < b->npages && b->gfns[i] - st->lo < st->span; i++) {
-		uint64_t *e = &st->table[b->gfns[i] % MOBJECT_FANOUT];
-		enum page_state s = mentry_state(*e);
-
-		if (unlikely(s == PG_BALLOONED))
-			break;
-		if (s == PG_RESIDENT)
-			frame_chain_add(&ch, mentry_frame(*e), 1);
-		*e = PG_BALLOONED;
-		from[s]++;
-	}
-	b->ch = ch;
-	b->flush |=
-		stage2_unmap_pages(b->gs->s2, b->gfns + b->done, i - b->done);
+	b->flush |= stage2_unmap_pages(b->gs->s2, b->gfns + b->done, n);
 	for (unsigned s = PG_HOLLOW; s <= PG_ZERO; s++)
 		mobject_count_move(&b->gs->ram, node, (enum page_state)s,
 				   PG_BALLOONED, from[s]);
 	if (mobject_node_count(node, PG_BALLOONED) == MOBJECT_FANOUT)
 		fold_ballooned(b, st);
-	b->done = i;
+	b->done += n;
 }
 
 /* A 2 MiB block goes as a whole: no dividing, one entry remembers it. */
