@@ -133,8 +133,7 @@ static unsigned int next_batch(struct aerostat *a, u64 want)
 	unsigned long flags;
 
 	spin_lock_irqsave(&a->balloon.pages_lock, flags);
-	list_for_each_entry(page, &a->balloon.pages, lru)
-	{
+	list_for_each_entry (page, &a->balloon.pages, lru) {
 		if (n && page_to_pfn(page) % BATCH == BATCH - 1)
 			break;
 		if (++n == BATCH || n == want)
@@ -146,12 +145,12 @@ static unsigned int next_batch(struct aerostat *a, u64 want)
 
 static bool is_block(struct page **pages, unsigned int n)
 {
-	unsigned long last = page_to_pfn(pages[0]);
+	unsigned long first = page_to_pfn(pages[0]);
 
-	if (n != BATCH || last % BATCH != BATCH - 1)
+	if (n != BATCH || first % BATCH)
 		return false;
 	for (unsigned int i = 1; i < n; i++) {
-		if (page_to_pfn(pages[i]) != last - i)
+		if (page_to_pfn(pages[i]) != first + i)
 			return false;
 	}
 	return true;
@@ -164,21 +163,21 @@ static bool is_block(struct page **pages, unsigned int n)
  */
 static void release_batch(struct page **pages, unsigned int n)
 {
-	unsigned int tails = 0;
+	unsigned int tails = 1;
 
 	if (!is_block(pages, n)) {
 		release_pages(pages, n);
 		return;
 	}
-	while (tails < BATCH - 1 && page_ref_freeze(pages[tails], 1)) {
+	while (tails < BATCH && page_ref_freeze(pages[tails], 1)) {
 		/* "Was movable" stays behind; the allocator clears heads'. */
 		pages[tails++]->mapping = NULL;
 	}
-	if (tails == BATCH - 1) {
-		__free_pages(pages[BATCH - 1], BATCH_ORDER);
+	if (tails == BATCH) {
+		__free_pages(pages[0], BATCH_ORDER);
 		return;
 	}
-	while (tails--)
+	while (--tails)
 		page_ref_unfreeze(pages[tails], 1);
 	release_pages(pages, n);
 }
@@ -195,8 +194,8 @@ static unsigned int deflate_batch(struct aerostat *a, u64 want)
 	LIST_HEAD(pages);
 
 	balloon_page_list_dequeue(&a->balloon, &pages, next_batch(a, want));
-	list_for_each_entry_safe_reverse(page, next, &pages, lru)
-	{
+	/* Taken from the top, each put on top: ascending again. */
+	list_for_each_entry_safe (page, next, &pages, lru) {
 		list_del(&page->lru);
 		a->gfns[n] = page_to_pfn(page);
 		a->batch[n++] = page;

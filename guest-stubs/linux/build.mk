@@ -23,6 +23,8 @@ $(GUEST)/aerostat.ko: $(MODULE_SRC) guest-stubs/abi.h
 $(GUEST)/initramfs.img: $(INITRAMFS_SRC) $(MODULE)
 	guest-stubs/linux/mkinitramfs.py $@ $(MODULE:%=--module %)
 
-$(GUEST)/initramfs-test.img: $(INITRAMFS_SRC) $(MODULE)
+$(GUEST)/initramfs-test.img: $(INITRAMFS_SRC) $(MODULE) \
+		guest-stubs/linux/verify.sh
 	guest-stubs/linux/mkinitramfs.py $@ $(MODULE:%=--module %) \
-		--program /usr/sbin/memtester
+		--program /usr/sbin/memtester \
+		--file guest-stubs/linux/verify.sh=/bin/verify
