@@ -94,13 +94,15 @@ static void divide_frames(struct mobject *o, uint64_t first_idx, hfn_t first,
 	uint32_t kind = (uint32_t)FRAME_DATA |
 			sublevel * MOBJECT_NODE_BITS << 8 |
 			(uint32_t)frame_of(first)->node << 16;
+	uint64_t left = MOBJECT_FANOUT * step;
+	struct frame *fr = frame_of(first) + left;
 
-	for (unsigned i = MOBJECT_FANOUT; i-- > 0;) {
-		struct frame *fr = frame_of(hfn_add(first, i * step));
-
+	while (left) {
+		left -= step;
+		fr -= step;
 		fr->refs = 1;
 		fr->owner = o;
-		fr->index = first_idx + i * step;
+		fr->index = first_idx + left;
 		fr->kind = kind;
 	}
 }
@@ -119,8 +121,8 @@ static void node_fill(struct mobject *o, struct frame *node, uint64_t e,
 		step = level_pages(level) << PAGE_SHIFT;
 		divide_frames(o, node->index, mentry_frame(e), level);
 	}
-	for (unsigned i = 0; i < MOBJECT_FANOUT; i++)
-		table[i] = e + i * step;
+	for (unsigned i = 0; i < MOBJECT_FANOUT; i++, e += step)
+		table[i] = e;
 	node->refs = MOBJECT_FANOUT;
 	if (level == 0)
 		node->spare = MOBJECT_FANOUT * mobject_node_one(s);
