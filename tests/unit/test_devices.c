@@ -8,7 +8,7 @@
  * Sources: vmx/devices/irq.c vmx/devices/ioapic.c vmx/devices/pic.c
  * Sources: vmx/devices/pit.c vmx/devices/rtc.c vmx/devices/pm.c
  * Sources: vmx/devices/uart.c vmx/devices/pci.c vmx/devices/memdev.c
- * Sources: vmx/devices/platform.c vmx/devices/devices.c
+ * Sources: vmx/devices/platform.c vmx/devices/fwcfg.c vmx/devices/devices.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -592,6 +592,42 @@ static void debug_exit_of_each_width(void **state)
 	assert_int_equal(fake_vm.debug_exit_value, 0x45);
 }
 
+static uint64_t fwcfg_item(uint16_t item, unsigned nbytes)
+{
+	uint64_t v = 0;
+	uint32_t byte;
+
+	assert_true(devices_pio_write(cpu, 0x510, 2, item));
+	for (unsigned i = 0; i < nbytes; i++) {
+		assert_true(devices_pio_read(cpu, 0x511, 1, &byte));
+		v |= (uint64_t)byte << i * 8;
+	}
+	return v;
+}
+
+static void firmware_configuration_where_debug_exit_is(void **state)
+{
+	uint32_t val;
+
+	(void)state;
+	fake_cfg.vcpus = 3;
+	fake_cfg.mem_boot = 0x123400000ull;
+	assert_int_equal(fwcfg_item(0, 4), 0x554d4551); /* "QEMU" */
+	assert_int_equal(fwcfg_item(1, 4), 1);
+	assert_int_equal(fwcfg_item(3, 8), 0x123400000ull);
+	assert_int_equal(fwcfg_item(5, 2), 3);
+	assert_int_equal(fwcfg_item(15, 2), 3);
+	assert_int_equal(fwcfg_item(0x7fff, 4), 0);
+	/* Past the end of an item there are zeros. */
+	assert_int_equal(fwcfg_item(3, 8), 0x123400000ull);
+	assert_true(devices_pio_read(cpu, 0x511, 4, &val));
+	assert_int_equal(val, 0);
+	fake_cfg.debug_exit = 0;
+	assert_false(devices_pio_write(cpu, 0x510, 2, 5));
+	assert_false(devices_pio_read(cpu, 0x511, 1, &val));
+	fake_cfg.vcpus = 1;
+}
+
 static void test_lines_where_debug_exit_is(void **state)
 {
 	uint64_t unknown = fake_vm.unknown_ports;
@@ -679,6 +715,7 @@ int main(void)
 		T(reset_is_power_on),
 		T(resets),
 		T(debug_exit_of_each_width),
+		T(firmware_configuration_where_debug_exit_is),
 		T(test_lines_where_debug_exit_is),
 		T(nobodys_ports),
 		T(every_port_survives_every_width),

@@ -71,6 +71,8 @@ bool devices_pio_read(struct vcpu *v, uint16_t port, unsigned nbytes,
 
 	*val = ones(nbytes);
 	if (!r) {
+		if (fwcfg_read(d, port, nbytes, val))
+			return true;
 		d->vm->unknown_ports++;
 		return false;
 	}
@@ -104,7 +106,8 @@ bool devices_pio_write(struct vcpu *v, uint16_t port, unsigned nbytes,
 	}
 	r = range_of(port);
 	if (!r) {
-		if (test_lines_write(d, port, val & ones(nbytes)))
+		if (test_lines_write(d, port, val & ones(nbytes)) ||
+		    fwcfg_write(d, port, nbytes, val))
 			return true;
 		d->vm->unknown_ports++;
 		return false;
@@ -194,6 +197,7 @@ void devices_reset(struct vm *vm)
 	uart_reset(&d->uart);
 	pm_reset(&d->pm);
 	d->platform = (struct platform){ 0 };
+	d->fwcfg = (struct fwcfg){ 0 };
 	pci_reset(&d->pci);
 	memdev_reset(d);
 	/* Last: the others have let go of their lines by then. */

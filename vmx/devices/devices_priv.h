@@ -6,6 +6,7 @@
 #include "kernel/bug.h"
 #include "kernel/log.h"
 #include "vmx/devices/devices.h"
+#include "vmx/devices/fwcfg.h"
 #include "vmx/devices/irq.h"
 #include "vmx/devices/lapic.h"
 #include "vmx/devices/memdev.h"
@@ -24,6 +25,7 @@ struct vm_devices {
 	struct uart uart;
 	struct pm pm;
 	struct platform platform;
+	struct fwcfg fwcfg;
 	struct pci pci;
 	struct memdev mem;
 };
