@@ -67,7 +67,7 @@ static enum insn_mode insn_mode(void)
 
 static enum exit_action mmio(struct vcpu *v, gpa_t at, bool write)
 {
-	uint8_t insn[INSN_MAX];
+	uint8_t insn[INSN_MAX] = { 0 };
 	struct mmio_access a = {
 		.gpa = at,
 		.is_write = write,
@@ -111,7 +111,12 @@ enum exit_action exit_ept_violation(struct vcpu *v)
 	case 0: return EXIT_RESUME;
 	case -ENOMEM: return wait_memory(v);
 	case -ENOENT:
-	case -EACCES: return mmio(v, at, (q & EPTQ_WRITE) != 0);
+	case -EACCES:
+		if (!(q & EPTQ_FETCH))
+			return mmio(v, at, (q & EPTQ_WRITE) != 0);
+		vcpu_crash(v, "instruction fetch from %#lx, where no memory is",
+			   at.raw);
+		return EXIT_STOP_VM;
 	default:
 		vcpu_crash(v, "memory limit reached at %#lx (mem.max)", at.raw);
 		return EXIT_STOP_VM;

@@ -24,11 +24,7 @@
 /* Restarts in a row, each after so short a run, before it stays off. */
 #define MAX_SHORT_RUNS 100u
 
-/* Large pages are put together again at this pace, while any guest runs. */
-#define COLLAPSE_PERIOD_NS 2000000000ull
-#define COLLAPSE_BLOCKS	   4u
-
-static struct thread *reaper, *collapser;
+static struct thread *reaper;
 
 static void set_state(struct vm *vm, enum vm_state s)
 {
@@ -137,7 +133,6 @@ static int start_locked(struct vm *vm, char *why)
 	set_state(vm, VM_RUNNING);
 	err = start_threads(vm, &s);
 	if (!err) {
-		thread_unpark(collapser);
 		if (life_may_log(vm))
 			log_info("vm", "vm=%s started vcpus=%u", vm->cfg->name,
 				 vm->nr_vcpus);
@@ -275,33 +270,6 @@ static void reaper_thread(void *arg)
 	}
 }
 
-/* ---- putting large pages together ---- */
-
-static bool any_running(void)
-{
-	struct vm *vm;
-
-	for (vm = vm_first(); vm; vm = vm_next(vm))
-		if (get_state(vm) == VM_RUNNING)
-			return true;
-	return false;
-}
-
-/* In small helpings: each one may copy 2 MiB while its guest waits. */
-static void collapse_thread(void *arg)
-{
-	unsigned i;
-
-	(void)arg;
-	for (;;) {
-		if (!any_running())
-			thread_park(); /* a start wakes it */
-		thread_sleep_ns(COLLAPSE_PERIOD_NS);
-		for (i = 0; i < COLLAPSE_BLOCKS && gspace_collapse_some(); i++)
-			cond_resched();
-	}
-}
-
 int vm_life_init(void)
 {
 	struct thread_params p = {
@@ -309,13 +277,8 @@ int vm_life_init(void)
 		.fn = reaper_thread,
 		.class = THREAD_SERVICE,
 	};
-	int err = thread_create(&p, &reaper);
 
-	if (err)
-		return err;
-	p.name = "collapse";
-	p.fn = collapse_thread;
-	return thread_create(&p, &collapser);
+	return thread_create(&p, &reaper);
 }
 
 /* ---- the administrator's wishes ---- */
