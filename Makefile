@@ -9,11 +9,12 @@ MAKEFLAGS += --no-builtin-rules
 .SUFFIXES:
 .DELETE_ON_ERROR:
 
-ROOMS := kernel mm vmx vmx/devices drivers
+ROOMS := kernel kernel/lib kernel/sync kernel/cpu kernel/sched kernel/console \
+	kernel/config mm vmx vmx/devices vmx/admin drivers
 SRC_C := $(filter-out %/asm_offsets.c,$(foreach r,$(ROOMS),$(wildcard $(r)/*.c)))
 SRC_A := $(foreach r,$(ROOMS),$(wildcard $(r)/*.asm))
 OBJ   := $(SRC_C:%=$(B)/obj/%.o) $(SRC_A:%=$(B)/obj/%.o)
-OFFS  := $(wildcard kernel/asm_offsets.c vmx/asm_offsets.c)
+OFFS  := $(wildcard kernel/cpu/asm_offsets.c vmx/asm_offsets.c)
 
 WARN := -Wall -Wextra -Werror -Wshadow -Wmissing-prototypes -Wundef -Wvla
 CFLAGS := -std=gnu11 -ffreestanding -mno-red-zone -mgeneral-regs-only -O2 -g \
@@ -41,7 +42,7 @@ all: $(ALL)
 $(B)/gen/version.h: FORCE
 	@kernel/version.sh $@
 
-# Constants of C for nasm; see kernel/asm_define.h.
+# Constants of C for nasm; see kernel/lib/asm_define.h.
 $(B)/obj/%/asm_offsets.s: %/asm_offsets.c | $(B)/gen/version.h
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) -MMD -MF $(@:.s=.d) -MT $@ -S -o $@ $<
@@ -72,7 +73,7 @@ $(B)/symbols.c: $(B)/pass1.elf kernel/mksyms.py
 	nm -n $< >$(B)/pass1.nm
 	kernel/mksyms.py $@ $(B)/pass1.nm
 
-$(B)/syms0.o $(B)/symbols.o: %.o: %.c kernel/symbols.h
+$(B)/syms0.o $(B)/symbols.o: %.o: %.c kernel/cpu/symbols.h
 	$(CC) $(CFLAGS) -c -o $@ $<
 
 $(B)/pass1.elf: $(OBJ) $(B)/syms0.o linker.ld
@@ -141,7 +142,7 @@ bench: deps
 PACKAGES := build-essential nasm gnu-efi gdisk mtools dosfstools cpio \
 	bochs bochs-term bochsbios vgabios ovmf qemu-system-x86 \
 	libcmocka-dev python3 python3-pytest python3-pexpect \
-	linux-image-cloud-amd64 linux-headers-cloud-amd64 busybox-static \
+	busybox-static kmod bc libelf1 \
 	memtester acpica-tools clang-format clang-tidy cppcheck git
 
 deps:

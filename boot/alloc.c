@@ -5,8 +5,8 @@
  * remembered here and laid over firmware's map at the end (memmap.c).
  */
 #include "boot/loader.h"
-#include "kernel/errno.h"
-#include "kernel/lib.h"
+#include "kernel/lib/errno.h"
+#include "kernel/lib/lib.h"
 
 /* The image, the configuration, and each file that it can name. */
 #define MAX_OWNED 512u

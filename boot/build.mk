@@ -3,8 +3,8 @@
 # It links the kernel's pure code (config parser, strings, printf), compiled
 # once more in firmware's code model.
 
-EFI_PURE := kernel/config.c kernel/config_value.c kernel/lib.c \
-	kernel/printf.c kernel/string.c
+EFI_PURE := kernel/config/config.c kernel/config/config_value.c kernel/lib/lib.c \
+	kernel/lib/printf.c kernel/lib/string.c
 EFI_OBJ  := $(patsubst %,$(B)/efi/%.o,$(wildcard boot/*.c) $(EFI_PURE)) \
 	$(B)/efi/boot/image.asm.o
 EFI_CFLAGS := -std=gnu11 -ffreestanding -mno-red-zone -mgeneral-regs-only -O2 \
@@ -41,14 +41,11 @@ ALL += $(if $(ELF),$(B)/BOOTX64.EFI)
 
 # ---- the disk image ----------------------------------------------------
 
-LINUX_IMAGE = $(lastword $(shell ls -v /boot/vmlinuz-*-cloud-amd64 2>/dev/null))
 IMAGE_DIR := $(B)/image
 
 $(B)/aerostat.img: boot/mkimage.py boot/aerostat.conf $(B)/BOOTX64.EFI \
-		$(B)/guest/initramfs.img
-	@test -n "$(LINUX_IMAGE)" || \
-		{ echo "no /boot/vmlinuz-*-cloud-amd64: run make deps"; exit 1; }
+		$(B)/guest/initramfs.img $(B)/guest/vmlinuz
 	@rm -rf $(IMAGE_DIR) && mkdir -p $(IMAGE_DIR)/aerostat
-	@cp boot/aerostat.conf $(B)/guest/initramfs.img $(IMAGE_DIR)/aerostat/
-	@cp $(LINUX_IMAGE) $(IMAGE_DIR)/aerostat/vmlinuz
+	@cp boot/aerostat.conf $(B)/guest/initramfs.img $(B)/guest/vmlinuz \
+		$(IMAGE_DIR)/aerostat/
 	boot/mkimage.py $@ $(IMAGE_DIR)

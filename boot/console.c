@@ -5,7 +5,7 @@
  * appears once on each.
  */
 #include "boot/loader.h"
-#include "kernel/lib.h"
+#include "kernel/lib/lib.h"
 
 #define COM1		 0x3f8u
 #define UART_THR	 0u

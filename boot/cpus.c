@@ -4,8 +4,8 @@
  * firmware, such as OVMF in Bochs, has no ACPI tables), else this CPU alone.
  */
 #include "boot/loader.h"
-#include "kernel/errno.h"
-#include "kernel/lib.h"
+#include "kernel/lib/errno.h"
+#include "kernel/lib/lib.h"
 
 #define CPU_ENABLED 0x1u
 #define CPU_BOOT    0x2u

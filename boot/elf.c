@@ -4,9 +4,9 @@
  * segments keep their distances: one physically contiguous image.
  */
 #include "boot/loader.h"
-#include "kernel/directmap.h"
-#include "kernel/errno.h"
-#include "kernel/lib.h"
+#include "kernel/lib/directmap.h"
+#include "kernel/lib/errno.h"
+#include "kernel/lib/lib.h"
 
 #define ELF_MAGIC 0x464c457fu /* "\x7fELF" */
 #define EM_X86_64 62u

@@ -5,9 +5,9 @@
  * A relative path starts in \aerostat\; slashes may lean either way.
  */
 #include "boot/loader.h"
-#include "kernel/config.h"
-#include "kernel/errno.h"
-#include "kernel/lib.h"
+#include "kernel/config/config.h"
+#include "kernel/lib/errno.h"
+#include "kernel/lib/lib.h"
 
 #define CONFIG_PATH "\\aerostat\\aerostat.conf"
 #define BASE_DIR    "\\aerostat\\"

@@ -5,9 +5,9 @@
  */
 #include "boot/loader.h"
 #include "boot/memmap.h"
-#include "kernel/directmap.h"
-#include "kernel/errno.h"
-#include "kernel/lib.h"
+#include "kernel/lib/directmap.h"
+#include "kernel/lib/errno.h"
+#include "kernel/lib/lib.h"
 
 /* The map may grow by what is allocated between asking its size and now. */
 #define SLACK_DESCS  64u

@@ -12,9 +12,9 @@
 
 #include <efi.h>
 
-#include "boot/boot_info.h"
-#include "kernel/addr.h"
-#include "kernel/compiler.h"
+#include "kernel/lib/addr.h"
+#include "kernel/lib/boot_info.h"
+#include "kernel/lib/compiler.h"
 
 /* Set once by efi_main(). */
 extern EFI_HANDLE loader_image;

@@ -4,7 +4,7 @@
  * boot_info, and enters the hypervisor that it carries inside.
  */
 #include "boot/loader.h"
-#include "kernel/lib.h"
+#include "kernel/lib/lib.h"
 #include "version.h"
 
 EFI_HANDLE loader_image;

@@ -5,8 +5,8 @@
  */
 #include "boot/memmap.h"
 
-#include "kernel/errno.h"
-#include "kernel/lib.h"
+#include "kernel/lib/errno.h"
+#include "kernel/lib/lib.h"
 
 #define PAGE_NBYTES 4096ull
 

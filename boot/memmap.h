@@ -3,8 +3,8 @@
 #ifndef BOOT_MEMMAP_H
 #define BOOT_MEMMAP_H
 
-#include "boot/boot_info.h"
-#include "kernel/compiler.h"
+#include "kernel/lib/boot_info.h"
+#include "kernel/lib/compiler.h"
 
 /*
  * Lays `own` over `in` (any order) and stores a sorted, disjoint map in `out`,

@@ -7,8 +7,8 @@
  * pages where the CPU has them.
  */
 #include "boot/loader.h"
-#include "kernel/directmap.h"
-#include "kernel/errno.h"
+#include "kernel/lib/directmap.h"
+#include "kernel/lib/errno.h"
 
 #define PTE_P	0x001ull
 #define PTE_W	0x002ull

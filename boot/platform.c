@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* What firmware knows of the machine besides memory and CPUs. */
 #include "boot/loader.h"
-#include "kernel/lib.h"
+#include "kernel/lib/lib.h"
 
 static void *config_table(const EFI_GUID *guid)
 {

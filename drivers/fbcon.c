@@ -7,9 +7,9 @@
 #include "drivers/fbcon.h"
 
 #include "drivers/font5x7.h"
-#include "kernel/addr.h"
-#include "kernel/errno.h"
-#include "kernel/lib.h"
+#include "kernel/lib/addr.h"
+#include "kernel/lib/errno.h"
+#include "kernel/lib/lib.h"
 #include "mm/heap.h"
 #include "mm/hostpt.h"
 

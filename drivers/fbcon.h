@@ -8,8 +8,8 @@
 #ifndef DRIVERS_FBCON_H
 #define DRIVERS_FBCON_H
 
-#include "boot/boot_info.h"
-#include "kernel/compiler.h"
+#include "kernel/lib/boot_info.h"
+#include "kernel/lib/compiler.h"
 
 /* -ENODEV: no usable framebuffer. -ENOMEM. Thread context. */
 MUST_CHECK int fbcon_init(const struct boot_fb *fb);

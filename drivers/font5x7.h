@@ -6,7 +6,7 @@
 #ifndef DRIVERS_FONT5X7_H
 #define DRIVERS_FONT5X7_H
 
-#include "kernel/compiler.h"
+#include "kernel/lib/compiler.h"
 
 #define FONT_FIRST 32
 #define FONT_LAST  126

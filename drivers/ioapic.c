@@ -5,7 +5,7 @@
  */
 #include "drivers/ioapic.h"
 
-#include "kernel/errno.h"
+#include "kernel/lib/errno.h"
 #include "mm/hostpt.h"
 
 #define MAX_IOAPICS 8u

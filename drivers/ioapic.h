@@ -3,8 +3,8 @@
 #ifndef DRIVERS_IOAPIC_H
 #define DRIVERS_IOAPIC_H
 
-#include "kernel/addr.h"
-#include "kernel/compiler.h"
+#include "kernel/lib/addr.h"
+#include "kernel/lib/compiler.h"
 
 /*
  * Adds the IOAPIC at `a` whose first input is `gsi_base`, all inputs masked.

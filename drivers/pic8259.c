@@ -5,7 +5,7 @@
  */
 #include "drivers/pic8259.h"
 
-#include "kernel/x86.h"
+#include "kernel/lib/x86.h"
 
 enum {
 	MASTER_CMD = 0x20,

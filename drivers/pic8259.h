@@ -3,7 +3,7 @@
 #ifndef DRIVERS_PIC8259_H
 #define DRIVERS_PIC8259_H
 
-#include "kernel/compiler.h"
+#include "kernel/lib/compiler.h"
 
 /* Moves their 16 lines to vectors from `vector` up and masks them all. */
 void pic8259_init(uint8_t vector);

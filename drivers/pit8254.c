@@ -5,9 +5,9 @@
  */
 #include "drivers/pit8254.h"
 
-#include "kernel/clock.h"
-#include "kernel/errno.h"
-#include "kernel/x86.h"
+#include "kernel/lib/errno.h"
+#include "kernel/lib/x86.h"
+#include "kernel/sched/clock.h"
 
 #define PIT_HZ	    1193182ull
 #define PORT_CH2    0x42

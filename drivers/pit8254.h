@@ -3,7 +3,7 @@
 #ifndef DRIVERS_PIT8254_H
 #define DRIVERS_PIT8254_H
 
-#include "kernel/compiler.h"
+#include "kernel/lib/compiler.h"
 
 /*
  * Measures how many TSC ticks pass while channel 2 counts `us` microseconds

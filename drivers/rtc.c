@@ -2,10 +2,10 @@
 /* MC146818 real-time clock. */
 #include "drivers/rtc.h"
 
-#include "kernel/clock.h"
-#include "kernel/errno.h"
-#include "kernel/lib.h"
-#include "kernel/x86.h"
+#include "kernel/lib/errno.h"
+#include "kernel/lib/lib.h"
+#include "kernel/lib/x86.h"
+#include "kernel/sched/clock.h"
 
 #define PORT_INDEX 0x70
 #define PORT_DATA  0x71

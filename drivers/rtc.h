@@ -3,7 +3,7 @@
 #ifndef DRIVERS_RTC_H
 #define DRIVERS_RTC_H
 
-#include "kernel/compiler.h"
+#include "kernel/lib/compiler.h"
 
 /*
  * Seconds since 1970, taking the clock for UTC. -EIO: it is not running or

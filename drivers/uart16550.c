@@ -2,7 +2,7 @@
 /* 16550 UART; register names follow the PC16550D data sheet. */
 #include "drivers/uart16550.h"
 
-#include "kernel/x86.h"
+#include "kernel/lib/x86.h"
 
 enum uart_reg {
 	RBR_THR = 0, /* with DLAB: divisor low */

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * One 16550 serial port, the console's. No locking: kernel/hostcon.c calls it
- * under its own lock, and panic without any.
+ * One 16550 serial port, the console's. No locking: kernel/console/hostcon.c
+ * calls it under its own lock, and panic without any.
  */
 #ifndef DRIVERS_UART16550_H
 #define DRIVERS_UART16550_H
 
-#include "kernel/compiler.h"
+#include "kernel/lib/compiler.h"
 
 #define UART16550_FIFO 16u
 

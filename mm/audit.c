@@ -16,8 +16,8 @@
  * it counts as an error.
  */
 #include "mm/audit.h"
-#include "kernel/bug.h"
-#include "kernel/lib.h"
+#include "kernel/lib/bug.h"
+#include "kernel/lib/lib.h"
 #include "mm/frame_priv.h"
 #include "mm/gspace_priv.h"
 #include "mm/heap.h"

@@ -6,7 +6,7 @@
 #ifndef MM_AUDIT_H
 #define MM_AUDIT_H
 
-#include "kernel/compiler.h"
+#include "kernel/lib/compiler.h"
 
 struct audit_report {
 	uint64_t nr_frames, nr_objects, nr_object_pages, nr_leaves;

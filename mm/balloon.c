@@ -6,8 +6,8 @@
  * Invariant: see gspace_priv.h for the order in which a frame leaves. One
  * flush for each batch.
  */
-#include "kernel/bug.h"
-#include "kernel/errno.h"
+#include "kernel/lib/bug.h"
+#include "kernel/lib/errno.h"
 #include "mm/gspace_priv.h"
 
 /* Pages that one hold of the lock may take back: some 0.1 ms. */

@@ -7,7 +7,7 @@
  * first ^ (1 << order) heads a block of at most that order, for a larger
  * one would contain `first` as well.
  */
-#include "kernel/bug.h"
+#include "kernel/lib/bug.h"
 #include "mm/frame_priv.h"
 
 void zone_init(struct zone *z, uint8_t node)

@@ -6,9 +6,9 @@
  * Invariant: while pages are copied, the space is frozen: nobody else changes
  * its pages, and no CPU has a translation for those that are copied.
  */
-#include "kernel/bug.h"
-#include "kernel/directmap.h"
-#include "kernel/lib.h"
+#include "kernel/lib/bug.h"
+#include "kernel/lib/directmap.h"
+#include "kernel/lib/lib.h"
 #include "mm/gspace_priv.h"
 
 /* Copying needs a block while the small frames are still held. */

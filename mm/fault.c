@@ -21,8 +21,8 @@
  * have leaves of their size (smaller ones only where memory for dividing the
  * entry ran out after the leaf was split).
  */
-#include "kernel/bug.h"
-#include "kernel/errno.h"
+#include "kernel/lib/bug.h"
+#include "kernel/lib/errno.h"
 #include "mm/gspace_priv.h"
 
 #define AROUND_PAGES 16u

@@ -7,10 +7,10 @@
  * min_kernel through anyone but FA_RESERVE users. Cached frames have left the
  * zone, so taking them needs no check.
  */
-#include "kernel/bug.h"
-#include "kernel/errno.h"
-#include "kernel/lib.h"
-#include "kernel/percpu.h"
+#include "kernel/lib/bug.h"
+#include "kernel/lib/errno.h"
+#include "kernel/lib/lib.h"
+#include "kernel/sync/percpu.h"
 #include "mm/frame_priv.h"
 #include "mm/memwait.h"
 

@@ -16,8 +16,8 @@
 #ifndef MM_FRAME_H
 #define MM_FRAME_H
 
-#include "kernel/addr.h"
-#include "kernel/compiler.h"
+#include "kernel/lib/addr.h"
+#include "kernel/lib/compiler.h"
 
 #define FRAME_MAX_ORDER 18u
 

@@ -6,7 +6,7 @@
 #ifndef MM_FRAME_PRIV_H
 #define MM_FRAME_PRIV_H
 
-#include "kernel/spinlock.h"
+#include "kernel/sync/spinlock.h"
 #include "mm/frame.h"
 
 #define MAX_NODES 8u

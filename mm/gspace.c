@@ -3,10 +3,10 @@
  * Guest-physical spaces: their life, regions, limits and statistics.
  * Invariants in gspace.h and gspace_priv.h.
  */
-#include "kernel/bug.h"
-#include "kernel/errno.h"
-#include "kernel/log.h"
-#include "kernel/thread.h"
+#include "kernel/lib/bug.h"
+#include "kernel/lib/errno.h"
+#include "kernel/sched/thread.h"
+#include "kernel/sync/log.h"
 #include "mm/gspace_priv.h"
 #include "mm/heap.h"
 #include "mm/memwait.h"

@@ -9,9 +9,9 @@
 #ifndef MM_GSPACE_H
 #define MM_GSPACE_H
 
-#include "kernel/addr.h"
-#include "kernel/compiler.h"
-#include "kernel/config.h"
+#include "kernel/config/config.h"
+#include "kernel/lib/addr.h"
+#include "kernel/lib/compiler.h"
 #include "mm/page_state.h"
 #include "mm/stage2.h"
 

@@ -10,8 +10,8 @@
 #ifndef MM_GSPACE_PRIV_H
 #define MM_GSPACE_PRIV_H
 
-#include "kernel/list.h"
-#include "kernel/spinlock.h"
+#include "kernel/lib/list.h"
+#include "kernel/sync/spinlock.h"
 #include "mm/gspace.h"
 #include "mm/mobject.h"
 

@@ -4,9 +4,9 @@
  * touched only here, page by page, under the space's lock, so that a frame
  * can't leave the guest in the middle of a copy.
  */
-#include "kernel/directmap.h"
-#include "kernel/errno.h"
-#include "kernel/lib.h"
+#include "kernel/lib/directmap.h"
+#include "kernel/lib/errno.h"
+#include "kernel/lib/lib.h"
 #include "mm/gspace_priv.h"
 
 enum copy_kind { COPY_READ, COPY_WRITE, COPY_ZERO };

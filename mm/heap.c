@@ -12,10 +12,10 @@
  * on none, an empty one goes back to the buddy (one is kept for each class).
  */
 #include "mm/heap.h"
-#include "kernel/bug.h"
-#include "kernel/directmap.h"
-#include "kernel/lib.h"
-#include "kernel/spinlock.h"
+#include "kernel/lib/bug.h"
+#include "kernel/lib/directmap.h"
+#include "kernel/lib/lib.h"
+#include "kernel/sync/spinlock.h"
 #include "mm/frame.h"
 
 #define SLAB_END UINT32_MAX /* no further free object; no further slab */

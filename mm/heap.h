@@ -7,7 +7,7 @@
 #ifndef MM_HEAP_H
 #define MM_HEAP_H
 
-#include "kernel/compiler.h"
+#include "kernel/lib/compiler.h"
 
 /* An empty heap; from mm_init(). */
 void heap_init(void);

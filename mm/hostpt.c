@@ -6,13 +6,13 @@
  */
 #include "mm/hostpt.h"
 
-#include "kernel/bug.h"
-#include "kernel/directmap.h"
-#include "kernel/errno.h"
-#include "kernel/lib.h"
-#include "kernel/log.h"
-#include "kernel/spinlock.h"
-#include "kernel/x86.h"
+#include "kernel/lib/bug.h"
+#include "kernel/lib/directmap.h"
+#include "kernel/lib/errno.h"
+#include "kernel/lib/lib.h"
+#include "kernel/lib/x86.h"
+#include "kernel/sync/log.h"
+#include "kernel/sync/spinlock.h"
 #include "mm/frame.h"
 
 /* SDM Vol. 3A, "4-Level Paging": entry bits. */

@@ -17,9 +17,9 @@
 #ifndef MM_HOSTPT_H
 #define MM_HOSTPT_H
 
-#include "boot/boot_info.h"
-#include "kernel/addr.h"
-#include "kernel/compiler.h"
+#include "kernel/lib/addr.h"
+#include "kernel/lib/boot_info.h"
+#include "kernel/lib/compiler.h"
 
 #define HOSTPT_AREA_BASE 0xffffc00000000000ull
 

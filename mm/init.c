@@ -7,11 +7,11 @@
  * address is ever a valid allocation.
  */
 #include "mm/init.h"
-#include "kernel/bug.h"
-#include "kernel/directmap.h"
-#include "kernel/errno.h"
-#include "kernel/lib.h"
-#include "kernel/log.h"
+#include "kernel/lib/bug.h"
+#include "kernel/lib/directmap.h"
+#include "kernel/lib/errno.h"
+#include "kernel/lib/lib.h"
+#include "kernel/sync/log.h"
 #include "mm/frame_priv.h"
 #include "mm/heap.h"
 #include "mm/memwait.h"

@@ -3,8 +3,8 @@
 #ifndef MM_INIT_H
 #define MM_INIT_H
 
-#include "boot/boot_info.h"
-#include "kernel/compiler.h"
+#include "kernel/lib/boot_info.h"
+#include "kernel/lib/compiler.h"
 
 /*
  * Takes the memory map (any order of BOOT_MEM_*), places the frame records

@@ -7,9 +7,9 @@
  * sees it.
  */
 #include "mm/memwait.h"
-#include "kernel/clock.h"
-#include "kernel/log.h"
-#include "kernel/thread.h"
+#include "kernel/sched/clock.h"
+#include "kernel/sched/thread.h"
+#include "kernel/sync/log.h"
 #include "mm/frame.h"
 
 /*

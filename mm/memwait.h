@@ -6,7 +6,7 @@
 #ifndef MM_MEMWAIT_H
 #define MM_MEMWAIT_H
 
-#include "kernel/compiler.h"
+#include "kernel/lib/compiler.h"
 
 void memwait_init(void);
 

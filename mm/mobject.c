@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* The radix tree of memory objects; invariants in mobject.h. */
 #include "mm/mobject.h"
-#include "kernel/errno.h"
-#include "kernel/lib.h"
+#include "kernel/lib/errno.h"
+#include "kernel/lib/lib.h"
 
 static uint64_t level_pages(unsigned level)
 {

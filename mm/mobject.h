@@ -19,8 +19,8 @@
 #ifndef MM_MOBJECT_H
 #define MM_MOBJECT_H
 
-#include "kernel/bug.h"
-#include "kernel/directmap.h"
+#include "kernel/lib/bug.h"
+#include "kernel/lib/directmap.h"
 #include "mm/frame.h"
 #include "mm/page_state.h"
 

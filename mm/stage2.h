@@ -10,8 +10,8 @@
 #ifndef MM_STAGE2_H
 #define MM_STAGE2_H
 
-#include "kernel/addr.h"
-#include "kernel/compiler.h"
+#include "kernel/lib/addr.h"
+#include "kernel/lib/compiler.h"
 
 struct stage2;
 

@@ -4,10 +4,10 @@
  *
  * Invariant: a block is called clean only after its last byte was zeroed.
  */
-#include "kernel/bug.h"
-#include "kernel/directmap.h"
-#include "kernel/lib.h"
-#include "kernel/thread.h"
+#include "kernel/lib/bug.h"
+#include "kernel/lib/directmap.h"
+#include "kernel/lib/lib.h"
+#include "kernel/sched/thread.h"
 #include "mm/frame_priv.h"
 
 uint64_t nr_zeroed_fault, nr_zeroed_idle;

@@ -8,8 +8,8 @@
  * and everything absent is said to be absent.
  */
 #include "dsdt_aml.h"
-#include "kernel/errno.h"
-#include "kernel/lib.h"
+#include "kernel/lib/errno.h"
+#include "kernel/lib/lib.h"
 #include "mm/heap.h"
 #include "vmx/loader.h"
 #include "vmx/loader_priv.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Offsets in struct vcpu for entry.asm; see kernel/asm_define.h. */
-#include "kernel/asm_define.h"
+/* Offsets in struct vcpu for entry.asm; see kernel/lib/asm_define.h. */
+#include "kernel/lib/asm_define.h"
 #include "vmx/vcpu_priv.h"
 
 void asm_offsets(void);

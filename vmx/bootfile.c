@@ -3,10 +3,10 @@
  * The files that the boot loader read: kept for ever, because every start of
  * a VM loads them again.
  */
-#include "boot/boot_info.h"
-#include "kernel/directmap.h"
-#include "kernel/errno.h"
-#include "kernel/lib.h"
+#include "kernel/lib/boot_info.h"
+#include "kernel/lib/directmap.h"
+#include "kernel/lib/errno.h"
+#include "kernel/lib/lib.h"
 #include "mm/heap.h"
 #include "vmx/loader.h"
 

@@ -9,9 +9,9 @@
  * Documentation/virt/kvm/x86/cpuid.rst.
  */
 #include "guest-stubs/abi.h"
-#include "kernel/bug.h"
-#include "kernel/clock.h"
-#include "kernel/lib.h"
+#include "kernel/lib/bug.h"
+#include "kernel/lib/lib.h"
+#include "kernel/sched/clock.h"
 #include "vmx/cpuid_names.h"
 #include "vmx/devices/devices.h"
 #include "vmx/exit_fast.h"

@@ -2,7 +2,7 @@
 /* Names of CPUID features for `cpu.hide`. Pure. */
 #include "vmx/cpuid_names.h"
 
-#include "kernel/lib.h"
+#include "kernel/lib/lib.h"
 
 enum { EAX, EBX, ECX, EDX };
 

@@ -3,7 +3,7 @@
 #ifndef VMX_CPUID_NAMES_H
 #define VMX_CPUID_NAMES_H
 
-#include "kernel/compiler.h"
+#include "kernel/lib/compiler.h"
 
 struct cpuid_name {
 	const char *name;

@@ -9,8 +9,8 @@
  */
 #include "vmx/decode.h"
 
-#include "kernel/errno.h"
-#include "kernel/lib.h"
+#include "kernel/lib/errno.h"
+#include "kernel/lib/lib.h"
 
 /* Where the operands come from. */
 enum form {

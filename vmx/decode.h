@@ -7,7 +7,7 @@
 #ifndef VMX_DECODE_H
 #define VMX_DECODE_H
 
-#include "kernel/compiler.h"
+#include "kernel/lib/compiler.h"
 
 #define INSN_MAX_NBYTES 15u
 

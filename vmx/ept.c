@@ -9,10 +9,10 @@
  */
 #include "vmx/ept.h"
 
-#include "kernel/bug.h"
-#include "kernel/directmap.h"
-#include "kernel/errno.h"
-#include "kernel/lib.h"
+#include "kernel/lib/bug.h"
+#include "kernel/lib/directmap.h"
+#include "kernel/lib/errno.h"
+#include "kernel/lib/lib.h"
 #include "mm/frame.h"
 #include "mm/heap.h"
 #include "vmx/ept_format.h"

@@ -3,7 +3,7 @@
 #ifndef VMX_EPT_H
 #define VMX_EPT_H
 
-#include "kernel/spinlock.h"
+#include "kernel/sync/spinlock.h"
 #include "mm/stage2.h"
 
 struct vm;

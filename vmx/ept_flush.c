@@ -12,7 +12,7 @@
  */
 #include "vmx/ept.h"
 
-#include "kernel/x86.h"
+#include "kernel/lib/x86.h"
 #include "vmx/vcpu_priv.h"
 #include "vmx/vm.h"
 

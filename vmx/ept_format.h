@@ -6,8 +6,8 @@
 #ifndef VMX_EPT_FORMAT_H
 #define VMX_EPT_FORMAT_H
 
-#include "kernel/addr.h"
-#include "kernel/compiler.h"
+#include "kernel/lib/addr.h"
+#include "kernel/lib/compiler.h"
 
 #define EPT_READ       BIT(0)
 #define EPT_WRITE      BIT(1)

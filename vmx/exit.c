@@ -7,10 +7,10 @@
  *
  * Only this file advances RIP.
  */
-#include "kernel/bug.h"
-#include "kernel/clock.h"
-#include "kernel/lib.h"
-#include "kernel/log.h"
+#include "kernel/lib/bug.h"
+#include "kernel/lib/lib.h"
+#include "kernel/sched/clock.h"
+#include "kernel/sync/log.h"
 #include "vmx/devices/devices.h"
 #include "vmx/exit_fast.h"
 #include "vmx/vcpu_priv.h"

@@ -5,7 +5,7 @@
  * Control Registers" (exceptions) and "Changes to Instruction Behavior in VMX
  * Non-Root Operation".
  */
-#include "kernel/errno.h"
+#include "kernel/lib/errno.h"
 #include "vmx/devices/devices.h"
 #include "vmx/vcpu_priv.h"
 #include "vmx/vmx.h"

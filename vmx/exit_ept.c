@@ -3,8 +3,8 @@
  * EPT violations: commit of hollow memory (M1) on the fast path, everything
  * that may wait on the slow path, and MMIO.
  */
-#include "kernel/errno.h"
-#include "kernel/log.h"
+#include "kernel/lib/errno.h"
+#include "kernel/sync/log.h"
 #include "mm/gspace.h"
 #include "vmx/exit_fast.h"
 #include "vmx/mmio.h"

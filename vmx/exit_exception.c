@@ -3,8 +3,8 @@
  * Exceptions that exit (#DB, #AC, #MC), NMIs of the host, and the dump of a
  * vCPU that is beyond help.
  */
-#include "kernel/lib.h"
-#include "kernel/log.h"
+#include "kernel/lib/lib.h"
+#include "kernel/sync/log.h"
 #include "vmx/vcpu_priv.h"
 
 #define DR6_RTM	   BIT(16)

@@ -3,7 +3,7 @@
  * Port I/O. Source: SDM Vol. 3, "Exit Qualification for I/O Instructions" and
  * "VM-Exit Instruction-Information Field as Used for INS and OUTS".
  */
-#include "kernel/errno.h"
+#include "kernel/lib/errno.h"
 #include "vmx/devices/devices.h"
 #include "vmx/vcpu_priv.h"
 #include "vmx/vmx.h"

@@ -7,8 +7,8 @@
  * Source: SDM Vol. 3, "Paging". Accessed and dirty bits are not set: the only
  * users re-run or have just run the access on the processor.
  */
-#include "kernel/errno.h"
-#include "kernel/lib.h"
+#include "kernel/lib/errno.h"
+#include "kernel/lib/lib.h"
 #include "vmx/vcpu_priv.h"
 
 #define PTE_PRESENT BIT(0)

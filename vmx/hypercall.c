@@ -4,8 +4,8 @@
  * need no guest memory are answered on the fast path. ABI: docs/abi.md.
  */
 #include "guest-stubs/abi.h"
-#include "kernel/errno.h"
-#include "kernel/log.h"
+#include "kernel/lib/errno.h"
+#include "kernel/sync/log.h"
 #include "mm/heap.h"
 #include "vmx/devices/devices.h"
 #include "vmx/exit_fast.h"

@@ -8,7 +8,7 @@
  * "Information for VM Exits That Occur During Event Delivery", and the table of
  * double-fault conditions in "Interrupt 8 - Double Fault Exception".
  */
-#include "kernel/errno.h"
+#include "kernel/lib/errno.h"
 #include "vmx/devices/devices.h"
 #include "vmx/vcpu_priv.h"
 #include "vmx/vmx.h"

@@ -8,8 +8,8 @@
  */
 #include "vmx/loader.h"
 
-#include "kernel/errno.h"
-#include "kernel/lib.h"
+#include "kernel/lib/errno.h"
+#include "kernel/lib/lib.h"
 #include "vmx/loader_priv.h"
 
 const char *loader_file_name(const struct bootfile *f)

@@ -6,7 +6,7 @@
 #ifndef VMX_LOADER_H
 #define VMX_LOADER_H
 
-#include "kernel/compiler.h"
+#include "kernel/lib/compiler.h"
 #include "vmx/vm.h"
 
 /* A loaded file, whole, in the direct map. */

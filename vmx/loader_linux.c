@@ -9,8 +9,8 @@
  * Invariant: the setup header comes from an untrusted file; every offset
  * taken from it is checked against the file and against guest RAM.
  */
-#include "kernel/errno.h"
-#include "kernel/lib.h"
+#include "kernel/lib/errno.h"
+#include "kernel/lib/lib.h"
 #include "mm/heap.h"
 #include "vmx/loader_priv.h"
 

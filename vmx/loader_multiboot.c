@@ -8,8 +8,8 @@
  * file, every address against guest RAM, and no two parts overlap. Guest RAM is
  * fresh (hollow, reads zero), so that bss needs no write, only a free place.
  */
-#include "kernel/errno.h"
-#include "kernel/lib.h"
+#include "kernel/lib/errno.h"
+#include "kernel/lib/lib.h"
 #include "mm/heap.h"
 #include "vmx/loader_priv.h"
 

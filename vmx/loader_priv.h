@@ -7,7 +7,7 @@
 #ifndef VMX_LOADER_PRIV_H
 #define VMX_LOADER_PRIV_H
 
-#include "kernel/compiler.h"
+#include "kernel/lib/compiler.h"
 #include "vmx/loader.h"
 
 #define LOADER_WHY_MAX 128

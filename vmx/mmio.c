@@ -8,8 +8,8 @@
  */
 #include "vmx/mmio.h"
 
-#include "kernel/errno.h"
-#include "kernel/log.h"
+#include "kernel/lib/errno.h"
+#include "kernel/sync/log.h"
 #include "vmx/devices/devices.h"
 #include "vmx/vcpu.h"
 

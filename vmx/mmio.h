@@ -5,8 +5,8 @@
 #ifndef VMX_MMIO_H
 #define VMX_MMIO_H
 
-#include "kernel/addr.h"
-#include "kernel/compiler.h"
+#include "kernel/lib/addr.h"
+#include "kernel/lib/compiler.h"
 #include "vmx/decode.h"
 
 struct vcpu;

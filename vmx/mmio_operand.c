@@ -3,7 +3,7 @@
  * The memory side of a MOVS whose other side is a device: through the guest's
  * segment and page tables, with the page fault that the access may cause.
  */
-#include "kernel/errno.h"
+#include "kernel/lib/errno.h"
 #include "vmx/mmio.h"
 #include "vmx/vcpu_priv.h"
 

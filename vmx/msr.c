@@ -4,9 +4,9 @@
  * some are emulated here, the APIC's go to vmx/devices/lapic.c; everything
  * else is #GP and one rate-limited line in the log.
  */
-#include "kernel/clock.h"
-#include "kernel/errno.h"
-#include "kernel/log.h"
+#include "kernel/lib/errno.h"
+#include "kernel/sched/clock.h"
+#include "kernel/sync/log.h"
 #include "vmx/devices/devices.h"
 #include "vmx/exit_fast.h"
 #include "vmx/msr_index.h"

@@ -6,8 +6,8 @@
  *
  * Source: Linux Documentation/virt/kvm/x86/msr.rst.
  */
-#include "kernel/clock.h"
-#include "kernel/errno.h"
+#include "kernel/lib/errno.h"
+#include "kernel/sched/clock.h"
 #include "vmx/msr_index.h"
 #include "vmx/vcpu_priv.h"
 

@@ -6,7 +6,7 @@
 #ifndef VMX_VCPU_H
 #define VMX_VCPU_H
 
-#include "kernel/compiler.h"
+#include "kernel/lib/compiler.h"
 #include "vmx/vm.h"
 
 struct lapic;

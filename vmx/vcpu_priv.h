@@ -8,9 +8,9 @@
 #ifndef VMX_VCPU_PRIV_H
 #define VMX_VCPU_PRIV_H
 
-#include "kernel/addr.h"
-#include "kernel/thread.h"
-#include "kernel/x86.h"
+#include "kernel/lib/addr.h"
+#include "kernel/lib/x86.h"
+#include "kernel/sched/thread.h"
 #include "vmx/loader.h"
 #include "vmx/vcpu.h"
 #include "vmx/vmcs.h"

@@ -12,10 +12,10 @@
  * Invariant: loaded[cpu] == v only if v's VMCS is current on cpu and v's lazy
  * state is in its registers or equal to them.
  */
-#include "kernel/directmap.h"
-#include "kernel/errno.h"
-#include "kernel/lib.h"
-#include "kernel/machine.h"
+#include "kernel/cpu/machine.h"
+#include "kernel/lib/directmap.h"
+#include "kernel/lib/errno.h"
+#include "kernel/lib/lib.h"
 #include "mm/frame.h"
 #include "vmx/ept.h"
 #include "vmx/vcpu_priv.h"

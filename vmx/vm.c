@@ -9,9 +9,9 @@
  */
 #include "vmx/vm.h"
 
-#include "kernel/clock.h"
-#include "kernel/errno.h"
-#include "kernel/lib.h"
+#include "kernel/lib/errno.h"
+#include "kernel/lib/lib.h"
+#include "kernel/sched/clock.h"
 #include "mm/frame.h"
 #include "mm/heap.h"
 #include "vmx/cpuid_names.h"

@@ -7,11 +7,11 @@
 #ifndef VMX_VM_H
 #define VMX_VM_H
 
-#include "kernel/config.h"
-#include "kernel/list.h"
-#include "kernel/log.h"
-#include "kernel/spinlock.h"
-#include "kernel/thread.h"
+#include "kernel/config/config.h"
+#include "kernel/lib/list.h"
+#include "kernel/sched/thread.h"
+#include "kernel/sync/log.h"
+#include "kernel/sync/spinlock.h"
 #include "mm/gspace.h"
 
 struct vcpu;

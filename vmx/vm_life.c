@@ -9,11 +9,11 @@
  *
  * Invariant: `life` is held by whoever changes `state`.
  */
-#include "kernel/bug.h"
-#include "kernel/clock.h"
-#include "kernel/errno.h"
-#include "kernel/lib.h"
-#include "kernel/log.h"
+#include "kernel/lib/bug.h"
+#include "kernel/lib/errno.h"
+#include "kernel/lib/lib.h"
+#include "kernel/sched/clock.h"
+#include "kernel/sync/log.h"
 #include "vmx/devices/devices.h"
 #include "vmx/loader.h"
 #include "vmx/vcpu_priv.h"

@@ -7,7 +7,7 @@
 #ifndef VMX_VMCS_H
 #define VMX_VMCS_H
 
-#include "kernel/compiler.h"
+#include "kernel/lib/compiler.h"
 
 enum vmcs_field {
 	/* 16-bit */

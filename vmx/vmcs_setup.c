@@ -6,10 +6,10 @@
  * Source: SDM Vol. 3, "VM Entries" (checks on controls, host and guest state)
  * and "Processor State After Reset".
  */
-#include "kernel/clock.h"
-#include "kernel/directmap.h"
-#include "kernel/lib.h"
-#include "kernel/percpu.h"
+#include "kernel/lib/directmap.h"
+#include "kernel/lib/lib.h"
+#include "kernel/sched/clock.h"
+#include "kernel/sync/percpu.h"
 #include "vmx/ept.h"
 #include "vmx/msr_index.h"
 #include "vmx/vcpu_priv.h"

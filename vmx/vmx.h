@@ -5,9 +5,9 @@
 #ifndef VMX_VMX_H
 #define VMX_VMX_H
 
-#include "kernel/addr.h"
-#include "kernel/compiler.h"
-#include "kernel/config.h"
+#include "kernel/config/config.h"
+#include "kernel/lib/addr.h"
+#include "kernel/lib/compiler.h"
 
 /*
  * Checks every capability on this CPU and enters VMX operation on all CPUs.

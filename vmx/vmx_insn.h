@@ -7,9 +7,9 @@
 #ifndef VMX_VMX_INSN_H
 #define VMX_VMX_INSN_H
 
-#include "kernel/addr.h"
-#include "kernel/bug.h"
-#include "kernel/compiler.h"
+#include "kernel/lib/addr.h"
+#include "kernel/lib/bug.h"
+#include "kernel/lib/compiler.h"
 #include "vmx/vmcs.h"
 
 static ALWAYS_INLINE uint64_t vmcs_read(enum vmcs_field field)

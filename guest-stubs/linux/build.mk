@@ -1,22 +1,31 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-# Linux guests: the module (where kernel headers are installed) and two
-# initramfs archives: the usual one, and one with memtester for the tests.
+# Linux guests: Debian's kernel (fetched and unpacked, never installed), the
+# module, and two initramfs archives: the usual one, and one with memtester for
+# the tests.
 
 GUEST := $(B)/guest
-LINUX_HEADERS := $(lastword $(shell ls -dv \
-	/usr/src/linux-headers-*-cloud-amd64 2>/dev/null))
+DEBIAN := $(B)/debian
+VMLINUZ := $(B)/guest/vmlinuz
 MODULE_SRC := $(wildcard guest-stubs/linux/*.[ch] guest-stubs/linux/Kbuild)
-MODULE := $(if $(and $(LINUX_HEADERS),$(MODULE_SRC)),$(GUEST)/aerostat.ko)
+MODULE := $(if $(MODULE_SRC),$(GUEST)/aerostat.ko)
 INITRAMFS_SRC := guest-stubs/linux/mkinitramfs.py \
 	$(shell find guest-stubs/linux/rootfs -type f)
 
-ALL += $(MODULE) $(GUEST)/initramfs.img $(GUEST)/initramfs-test.img
+ALL += $(VMLINUZ) $(MODULE) $(GUEST)/initramfs.img $(GUEST)/initramfs-test.img
+
+$(DEBIAN)/release: guest-stubs/linux/packages.sh
+	@guest-stubs/linux/packages.sh $(DEBIAN)
+
+$(VMLINUZ): $(DEBIAN)/release
+	@mkdir -p $(@D)
+	@cp $(DEBIAN)/boot/vmlinuz-$$(cat $<) $@
 
 # Kbuild wants its sources where its products go.
-$(GUEST)/aerostat.ko: $(MODULE_SRC) guest-stubs/abi.h
+$(GUEST)/aerostat.ko: $(MODULE_SRC) guest-stubs/abi.h $(DEBIAN)/release
 	@mkdir -p $(GUEST)/module
-	@cp $^ $(GUEST)/module/
-	@env -u MAKEFLAGS -u MFLAGS $(MAKE) -s -C $(LINUX_HEADERS) \
+	@cp $(MODULE_SRC) guest-stubs/abi.h $(GUEST)/module/
+	@env -u MAKEFLAGS -u MFLAGS $(MAKE) -s -C \
+		$(abspath $(DEBIAN))/usr/src/linux-headers-$$(cat $(DEBIAN)/release) \
 		M=$(abspath $(GUEST)/module) modules
 	@cp $(GUEST)/module/aerostat.ko $@
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Initramfs archives, boot disks and programs for the benchmark's machines.
 
-Everything is built from files of the running Debian system, and the same
-input gives the same bytes.
+Everything is built from Debian's files, and the same input gives the same
+bytes.
 """
 
 import gzip
@@ -13,6 +13,7 @@ import subprocess
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
+DEBIAN = HERE.parents[1] / "build" / "debian"
 HEADS, SECTORS, SECTOR_BYTES = 16, 63, 512
 CYLINDER_BYTES = HEADS * SECTORS * SECTOR_BYTES
 
@@ -38,18 +39,15 @@ def assemble_flat(source, out):
     return out
 
 
-def kernel_path(pattern="/boot/vmlinuz-*cloud-amd64"):
-    """The newest installed Debian cloud kernel."""
-    found = sorted(Path("/").glob(pattern.lstrip("/")),
-                   key=lambda p: [int(n) for n in re.findall(r"\d+", p.name)])
-    if not found:
-        raise RuntimeError(f"no {pattern}: install linux-image-cloud-amd64")
-    return found[-1]
+def kernel_path():
+    """Debian's cloud kernel, as unpacked for guests."""
+    release = (DEBIAN / "release").read_text().strip()
+    return DEBIAN / "boot" / ("vmlinuz-" + release)
 
 
 def module_paths(kernel, *names):
     """Paths of kernel modules and of those they need, in loading order."""
-    tree = Path("/lib/modules") / kernel.name.removeprefix("vmlinuz-")
+    tree = DEBIAN / "lib/modules" / kernel.name.removeprefix("vmlinuz-")
     needs = {}
     for line in (tree / "modules.dep").read_text().splitlines():
         path, rest = line.split(":")

@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "kernel/bug.h"
-#include "kernel/config.h"
+#include "kernel/config/config.h"
+#include "kernel/lib/bug.h"
 #include "tests/fuzz/fuzz.h"
 
 #define MEM_GRAIN (2ull << 20)

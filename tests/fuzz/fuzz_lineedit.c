@@ -3,9 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "kernel/bug.h"
-#include "kernel/lineedit.h"
-#include "kernel/shell_priv.h"
+#include "kernel/console/lineedit.h"
+#include "kernel/console/shell_priv.h"
+#include "kernel/lib/bug.h"
 #include "tests/fuzz/fuzz.h"
 
 /* Nothing but printable ASCII and the editor's own controls goes out. */

@@ -19,7 +19,7 @@
 
 #include "fakes/fake_stage2.h"
 #include "fakes/fakes.h"
-#include "kernel/errno.h"
+#include "kernel/lib/errno.h"
 #include "mm/audit.h"
 #include "mm/frame_priv.h"
 #include "mm/gspace_priv.h"

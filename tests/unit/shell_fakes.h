@@ -9,7 +9,7 @@
 
 #include <setjmp.h>
 
-#include "kernel/machine.h"
+#include "kernel/cpu/machine.h"
 #include "vmx/devices/devices.h"
 #include "vmx/vm.h"
 

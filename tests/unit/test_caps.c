@@ -3,7 +3,7 @@
  * VMX capability checks on a processor made of tables: each thing that may be
  * missing is named, and nothing enters VMX operation without it.
  *
- * Sources: vmx/caps.c kernel/lib.c
+ * Sources: vmx/caps.c kernel/lib/lib.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -15,9 +15,9 @@
 #include <cmocka.h>
 
 #include "fakes/fakes.h"
-#include "kernel/errno.h"
-#include "kernel/machine.h"
-#include "kernel/x86.h"
+#include "kernel/cpu/machine.h"
+#include "kernel/lib/errno.h"
+#include "kernel/lib/x86.h"
 #include "mm/frame.h"
 #include "vmx/ept.h"
 #include "vmx/msr_index.h"

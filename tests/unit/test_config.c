@@ -3,8 +3,8 @@
  * aerostat.conf: what is accepted, what each mistake says, and that only the
  * VM with the mistake stays down.
  *
- * Sources: kernel/config.c kernel/config_value.c kernel/config_doc.c
- * Sources: kernel/lib.c
+ * Sources: kernel/config/config.c kernel/config/config_value.c
+ * Sources: kernel/config/config_doc.c kernel/lib/lib.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -16,7 +16,7 @@
 /* cmocka.h needs the four above */
 #include <cmocka.h>
 
-#include "kernel/config.h"
+#include "kernel/config/config.h"
 
 #define MIB (1ull << 20)
 

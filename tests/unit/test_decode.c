@@ -16,7 +16,7 @@
 /* cmocka.h needs the first four */
 #include <cmocka.h>
 
-#include "kernel/errno.h"
+#include "kernel/lib/errno.h"
 #include "vmx/decode.h"
 #include "vmx/vcpu.h"
 

@@ -3,12 +3,12 @@
  * A guest's UART, PCI bus and memory device through its ports, and the ends of
  * a run that ports can ask for.
  *
- * Sources: vmx/devices/lapic.c vmx/devices/lapic_regs.c
- * Sources: vmx/devices/lapic_ipi.c vmx/devices/lapic_timer.c
- * Sources: vmx/devices/irq.c vmx/devices/ioapic.c vmx/devices/pic.c
- * Sources: vmx/devices/pit.c vmx/devices/rtc.c vmx/devices/pm.c
- * Sources: vmx/devices/uart.c vmx/devices/pci.c vmx/devices/memdev.c
- * Sources: vmx/devices/platform.c vmx/devices/fwcfg.c vmx/devices/devices.c
+ * Sources: vmx/devices/lapic.c vmx/devices/lapic_regs.c vmx/devices/lapic_ipi.c
+ * Sources: vmx/devices/lapic_timer.c vmx/devices/irq.c vmx/devices/ioapic.c
+ * Sources: vmx/devices/pic.c vmx/devices/pit.c vmx/devices/rtc.c
+ * Sources: vmx/devices/pm.c vmx/devices/uart.c vmx/devices/pci.c
+ * Sources: vmx/devices/memdev.c vmx/devices/platform.c vmx/devices/fwcfg.c
+ * Sources: vmx/devices/devices.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -20,7 +20,7 @@
 
 #include "fake_vm.h"
 #include "guest-stubs/abi.h"
-#include "kernel/errno.h"
+#include "kernel/lib/errno.h"
 #include "mm/frame.h"
 
 /* ---- fakes of mm/ ---- */

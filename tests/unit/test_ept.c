@@ -17,7 +17,7 @@
 #include <time.h>
 
 #include "fakes/fakes.h"
-#include "kernel/errno.h"
+#include "kernel/lib/errno.h"
 #include "mm/frame.h"
 #include "mm/init.h"
 #include "vmx/ept.h"

@@ -17,7 +17,7 @@
 #include <time.h>
 
 #include "fakes/fakes.h"
-#include "kernel/errno.h"
+#include "kernel/lib/errno.h"
 #include "mm/frame_priv.h"
 #include "mm/init.h"
 #include "mm/memwait.h"

@@ -6,8 +6,8 @@
  * every run before it, for those that a sanitizer ends.
  *
  * Sources: tests/fuzz/fuzz_config.c tests/fuzz/fuzz_lineedit.c
- * Sources: kernel/config.c kernel/config_value.c kernel/lib.c
- * Sources: kernel/lineedit.c kernel/shell_parse.c
+ * Sources: kernel/config/config.c kernel/config/config_value.c kernel/lib/lib.c
+ * Sources: kernel/console/lineedit.c kernel/console/shell_parse.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -19,8 +19,8 @@
 /* cmocka.h needs the four above */
 #include <cmocka.h>
 
-#include "kernel/compiler.h"
-#include "kernel/shell_priv.h"
+#include "kernel/console/shell_priv.h"
+#include "kernel/lib/compiler.h"
 #include "tests/fuzz/fuzz.h"
 
 #define INPUT_MAX 8192u

@@ -2,7 +2,7 @@
 /*
  * The host's ACPI tables, sound and damaged: what is wrong is ignored, never
  * believed and never read past its end.
- * Sources: kernel/acpi.c
+ * Sources: kernel/cpu/acpi.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -15,8 +15,8 @@
 #include <cmocka.h>
 
 #include "fakes.h"
-#include "kernel/acpi.h"
-#include "kernel/addr.h"
+#include "kernel/cpu/acpi.h"
+#include "kernel/lib/addr.h"
 
 #define RAM_NBYTES (1ull << 30)
 /* The tables end where RAM ends: reading further is a crash. */

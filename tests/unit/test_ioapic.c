@@ -2,9 +2,9 @@
 /*
  * The virtual IOAPIC and the 8259 pair: what reaches a processor, and when.
  *
- * Sources: vmx/devices/lapic.c vmx/devices/lapic_regs.c
- * Sources: vmx/devices/lapic_ipi.c vmx/devices/lapic_timer.c
- * Sources: vmx/devices/irq.c vmx/devices/ioapic.c vmx/devices/pic.c
+ * Sources: vmx/devices/lapic.c vmx/devices/lapic_regs.c vmx/devices/lapic_ipi.c
+ * Sources: vmx/devices/lapic_timer.c vmx/devices/irq.c vmx/devices/ioapic.c
+ * Sources: vmx/devices/pic.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -15,7 +15,7 @@
 #include <cmocka.h>
 
 #include "fake_vm.h"
-#include "kernel/errno.h"
+#include "kernel/lib/errno.h"
 
 #define X2_EOI	   0x80bu
 #define X2_SVR	   0x80fu

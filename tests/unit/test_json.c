@@ -2,7 +2,7 @@
 /*
  * JSON writer: commas, nesting, escapes, and misuse caught.
  *
- * Sources: kernel/json.c
+ * Sources: kernel/lib/json.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,7 +13,7 @@
 /* cmocka.h needs the four above */
 #include <cmocka.h>
 
-#include "kernel/json.h"
+#include "kernel/lib/json.h"
 
 static char out[1024];
 static size_t out_len;

@@ -3,9 +3,9 @@
  * The virtual local APIC: priorities and timers against naive models, modes,
  * which accesses fault, messages.
  *
- * Sources: vmx/devices/lapic.c vmx/devices/lapic_regs.c
- * Sources: vmx/devices/lapic_ipi.c vmx/devices/lapic_timer.c
- * Sources: vmx/devices/irq.c vmx/devices/ioapic.c vmx/devices/pic.c
+ * Sources: vmx/devices/lapic.c vmx/devices/lapic_regs.c vmx/devices/lapic_ipi.c
+ * Sources: vmx/devices/lapic_timer.c vmx/devices/irq.c vmx/devices/ioapic.c
+ * Sources: vmx/devices/pic.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -16,7 +16,7 @@
 #include <cmocka.h>
 
 #include "fake_vm.h"
-#include "kernel/errno.h"
+#include "kernel/lib/errno.h"
 #include "vmx/devices/lapic_priv.h"
 
 #define BASE	  0x1bu

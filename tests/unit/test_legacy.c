@@ -3,10 +3,10 @@
  * The 8254, the real-time clock and the ACPI registers of a guest, with the
  * fake clock (1 tick = 1 ns).
  *
- * Sources: vmx/devices/lapic.c vmx/devices/lapic_regs.c
- * Sources: vmx/devices/lapic_ipi.c vmx/devices/lapic_timer.c
- * Sources: vmx/devices/irq.c vmx/devices/ioapic.c vmx/devices/pic.c
- * Sources: vmx/devices/pit.c vmx/devices/rtc.c vmx/devices/pm.c
+ * Sources: vmx/devices/lapic.c vmx/devices/lapic_regs.c vmx/devices/lapic_ipi.c
+ * Sources: vmx/devices/lapic_timer.c vmx/devices/irq.c vmx/devices/ioapic.c
+ * Sources: vmx/devices/pic.c vmx/devices/pit.c vmx/devices/rtc.c
+ * Sources: vmx/devices/pm.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -18,7 +18,7 @@
 #include <cmocka.h>
 
 #include "fake_vm.h"
-#include "kernel/errno.h"
+#include "kernel/lib/errno.h"
 
 #define MS 1000000ull
 #define S  1000000000ull

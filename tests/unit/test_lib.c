@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * The freestanding library against the host's libc.
- * Sources: kernel/lib.c
+ * Sources: kernel/lib/lib.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,8 +13,8 @@
 /* cmocka.h needs the four above */
 #include <cmocka.h>
 
-#include "kernel/errno.h"
-#include "kernel/lib.h"
+#include "kernel/lib/errno.h"
+#include "kernel/lib/lib.h"
 
 /* The product's own functions, under names that don't replace libc's. */
 #define memcpy	  k_memcpy
@@ -40,8 +40,8 @@ int strncmp(const char *a, const char *b, size_t n);
 char *strchr(const char *s, int c);
 int snprintf(char *dst, size_t nbytes, const char *fmt, ...) PRINTF(3, 4);
 int vsnprintf(char *dst, size_t nbytes, const char *fmt, va_list ap);
-#include "kernel/printf.c"
-#include "kernel/string.c"
+#include "kernel/lib/printf.c"
+#include "kernel/lib/string.c"
 #undef memcpy
 #undef memmove
 #undef memset

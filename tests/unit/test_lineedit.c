@@ -3,7 +3,7 @@
  * Line editor: scripts of keys against the line they leave, and after every
  * key a small VT100 must show prompt, line and cursor.
  *
- * Sources: kernel/lineedit.c kernel/lib.c
+ * Sources: kernel/console/lineedit.c kernel/lib/lib.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -15,7 +15,7 @@
 /* cmocka.h needs the four above */
 #include <cmocka.h>
 
-#include "kernel/lineedit.h"
+#include "kernel/console/lineedit.h"
 
 #define PROMPT "aerostat> "
 #define UP     "\x1b[A"

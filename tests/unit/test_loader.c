@@ -19,7 +19,7 @@
 #include <sys/mman.h>
 #include <time.h>
 
-#include "kernel/errno.h"
+#include "kernel/lib/errno.h"
 #include "vmx/loader.h"
 #include "vmx/loader_priv.h"
 

@@ -15,7 +15,7 @@
 #include <cmocka.h>
 
 #include "boot/memmap.h"
-#include "kernel/errno.h"
+#include "kernel/lib/errno.h"
 
 #define PAGE	  4096ull
 #define NR_PAGES  64u

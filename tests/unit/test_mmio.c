@@ -15,7 +15,7 @@
 #include <cmocka.h>
 
 #include "fake_vm.h"
-#include "kernel/errno.h"
+#include "kernel/lib/errno.h"
 #include "vmx/mmio.h"
 
 #define DEVICE	  0xd0000000ull

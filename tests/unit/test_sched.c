@@ -2,7 +2,7 @@
 /*
  * The order of run queues, and what follows from it: threads share a CPU by
  * weight, sleepers come back soon but can't save up.
- * Sources: kernel/runq.c
+ * Sources: kernel/sched/runq.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -14,7 +14,7 @@
 #include <cmocka.h>
 
 #include "fakes.h"
-#include "kernel/runq.h"
+#include "kernel/sched/runq.h"
 
 #define SLICE 10000u /* ticks */
 

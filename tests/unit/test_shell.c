@@ -3,13 +3,15 @@
  * The console over fake VMs: words, completion, every command in text and as
  * JSON, guests' consoles, and log lines that arrive at any time.
  *
- * Sources: tests/unit/shell_fakes.c kernel/shell.c kernel/shell_parse.c
- * Sources: kernel/shell_out.c
- * Sources: kernel/complete.c kernel/conrow.c kernel/guestcon.c
- * Sources: kernel/vm_view.c kernel/cmd_vm.c kernel/cmd_mem.c
- * Sources: kernel/cmd_stats.c kernel/cmd_host.c kernel/cmd_help.c
- * Sources: kernel/json.c kernel/lineedit.c kernel/lib.c kernel/config_doc.c
- * Sources: kernel/config.c kernel/config_value.c kernel/cmd_selftest.c
+ * Sources: tests/unit/shell_fakes.c kernel/console/shell.c
+ * Sources: kernel/console/shell_parse.c kernel/console/shell_out.c
+ * Sources: kernel/console/complete.c kernel/console/conrow.c
+ * Sources: vmx/admin/guestcon.c vmx/admin/vm_view.c vmx/admin/cmd_vm.c
+ * Sources: vmx/admin/cmd_mem.c vmx/admin/cmd_stats.c kernel/console/cmd_host.c
+ * Sources: kernel/console/cmd_help.c kernel/lib/json.c
+ * Sources: kernel/console/lineedit.c kernel/lib/lib.c
+ * Sources: kernel/config/config_doc.c kernel/config/config.c
+ * Sources: kernel/config/config_value.c kernel/sched/cmd_selftest.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -22,9 +24,9 @@
 #include <cmocka.h>
 
 #include "fakes.h"
-#include "kernel/conrow.h"
-#include "kernel/errno.h"
-#include "kernel/shell_priv.h"
+#include "kernel/console/conrow.h"
+#include "kernel/console/shell_priv.h"
+#include "kernel/lib/errno.h"
 #include "shell_fakes.h"
 
 #define PROMPT "aerostat> "

@@ -2,7 +2,7 @@
 /*
  * Timer queues over a fake APIC timer: what is armed fires once, in order, not
  * early; the hardware is never set later than the first deadline.
- * Sources: kernel/timer.c
+ * Sources: kernel/sched/timer.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -14,9 +14,9 @@
 #include <cmocka.h>
 
 #include "fakes.h"
-#include "kernel/apic.h"
-#include "kernel/clock_priv.h"
-#include "kernel/irq.h"
+#include "kernel/cpu/apic.h"
+#include "kernel/cpu/irq.h"
+#include "kernel/sched/clock_priv.h"
 
 #define NR 50u
 

@@ -7,7 +7,7 @@
  */
 #include "vmx/devices/devices.h"
 
-#include "kernel/errno.h"
+#include "kernel/lib/errno.h"
 #include "mm/heap.h"
 #include "vmx/devices/devices_priv.h"
 

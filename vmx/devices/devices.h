@@ -10,7 +10,7 @@
 #ifndef VMX_DEVICES_DEVICES_H
 #define VMX_DEVICES_DEVICES_H
 
-#include "kernel/compiler.h"
+#include "kernel/lib/compiler.h"
 #include "vmx/vcpu.h"
 #include "vmx/vm.h"
 

@@ -3,8 +3,8 @@
 #ifndef VMX_DEVICES_DEVICES_PRIV_H
 #define VMX_DEVICES_DEVICES_PRIV_H
 
-#include "kernel/bug.h"
-#include "kernel/log.h"
+#include "kernel/lib/bug.h"
+#include "kernel/sync/log.h"
 #include "vmx/devices/devices.h"
 #include "vmx/devices/fwcfg.h"
 #include "vmx/devices/irq.h"

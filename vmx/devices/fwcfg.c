@@ -6,7 +6,7 @@
  */
 #include "vmx/devices/fwcfg.h"
 
-#include "kernel/lib.h"
+#include "kernel/lib/lib.h"
 #include "vmx/devices/devices_priv.h"
 
 #define PORT_SELECTOR 0x510u

@@ -7,7 +7,7 @@
 #ifndef VMX_DEVICES_FWCFG_H
 #define VMX_DEVICES_FWCFG_H
 
-#include "kernel/compiler.h"
+#include "kernel/lib/compiler.h"
 
 struct vm_devices;
 

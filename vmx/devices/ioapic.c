@@ -8,7 +8,7 @@
  */
 #include "vmx/devices/ioapic.h"
 
-#include "kernel/lib.h"
+#include "kernel/lib/lib.h"
 #include "vmx/devices/devices_priv.h"
 
 #define REG_SELECT 0x00u

@@ -6,7 +6,7 @@
 #ifndef VMX_DEVICES_IOAPIC_H
 #define VMX_DEVICES_IOAPIC_H
 
-#include "kernel/compiler.h"
+#include "kernel/lib/compiler.h"
 #include "vmx/vm.h"
 
 #define IOAPIC_PAGE    0xfec00000ull

@@ -6,7 +6,7 @@
 #ifndef VMX_DEVICES_IRQ_H
 #define VMX_DEVICES_IRQ_H
 
-#include "kernel/spinlock.h"
+#include "kernel/sync/spinlock.h"
 #include "vmx/devices/ioapic.h"
 #include "vmx/devices/pic.h"
 

@@ -6,8 +6,8 @@
  * Invariant: isr_top and ppr always agree with ISR and TPR; PEND_IRR is set
  * whenever IRR is not empty, so that "nothing pending" is one load.
  */
-#include "kernel/errno.h"
-#include "kernel/lib.h"
+#include "kernel/lib/errno.h"
+#include "kernel/lib/lib.h"
 #include "mm/heap.h"
 #include "vmx/devices/ioapic.h"
 #include "vmx/devices/lapic_priv.h"

@@ -6,7 +6,7 @@
 #ifndef VMX_DEVICES_LAPIC_H
 #define VMX_DEVICES_LAPIC_H
 
-#include "kernel/addr.h"
+#include "kernel/lib/addr.h"
 #include "vmx/devices/devices.h"
 
 /* The 8259's INTR line, wired to LINT0. Any context. */

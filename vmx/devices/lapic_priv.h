@@ -16,8 +16,8 @@
 #ifndef VMX_DEVICES_LAPIC_PRIV_H
 #define VMX_DEVICES_LAPIC_PRIV_H
 
-#include "kernel/clock.h"
-#include "kernel/spinlock.h"
+#include "kernel/sched/clock.h"
+#include "kernel/sync/spinlock.h"
 #include "vmx/devices/devices.h"
 #include "vmx/devices/lapic.h"
 

@@ -7,7 +7,7 @@
  * Both ways end in reg_read() and reg_write(); what is specific to a mode
  * (which registers exist, what faults) is decided before.
  */
-#include "kernel/errno.h"
+#include "kernel/lib/errno.h"
 #include "vmx/devices/ioapic.h"
 #include "vmx/devices/lapic_priv.h"
 

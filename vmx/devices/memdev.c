@@ -8,10 +8,10 @@
  */
 #include "vmx/devices/memdev.h"
 
-#include "kernel/clock.h"
-#include "kernel/directmap.h"
-#include "kernel/errno.h"
-#include "kernel/lib.h"
+#include "kernel/lib/directmap.h"
+#include "kernel/lib/errno.h"
+#include "kernel/lib/lib.h"
+#include "kernel/sched/clock.h"
 #include "mm/frame.h"
 #include "mm/heap.h"
 #include "vmx/devices/devices_priv.h"

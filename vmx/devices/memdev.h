@@ -8,7 +8,7 @@
 #define VMX_DEVICES_MEMDEV_H
 
 #include "guest-stubs/abi.h"
-#include "kernel/addr.h"
+#include "kernel/lib/addr.h"
 #include "vmx/vm.h"
 
 struct memdev {

@@ -8,7 +8,7 @@
 #include "vmx/devices/pci.h"
 
 #include "guest-stubs/abi.h"
-#include "kernel/lib.h"
+#include "kernel/lib/lib.h"
 #include "vmx/devices/devices_priv.h"
 
 #define ADDR_ENABLE   0x80000000u

@@ -6,8 +6,8 @@
 #ifndef VMX_DEVICES_PCI_H
 #define VMX_DEVICES_PCI_H
 
-#include "kernel/addr.h"
-#include "kernel/thread.h"
+#include "kernel/lib/addr.h"
+#include "kernel/sched/thread.h"
 #include "vmx/vm.h"
 
 #define PCI_NR_DEVICES 2u

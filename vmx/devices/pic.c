@@ -8,7 +8,7 @@
  */
 #include "vmx/devices/pic.h"
 
-#include "kernel/lib.h"
+#include "kernel/lib/lib.h"
 #include "vmx/devices/devices_priv.h"
 
 #define MASTER	0

@@ -6,7 +6,7 @@
 #ifndef VMX_DEVICES_PIC_H
 #define VMX_DEVICES_PIC_H
 
-#include "kernel/compiler.h"
+#include "kernel/lib/compiler.h"
 #include "vmx/vm.h"
 
 /* One chip. All fields: [irqchip.lock] */

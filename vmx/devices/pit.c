@@ -5,7 +5,7 @@
  */
 #include "vmx/devices/pit.h"
 
-#include "kernel/lib.h"
+#include "kernel/lib/lib.h"
 #include "vmx/devices/devices_priv.h"
 
 #define NS_PER_S 1000000000ull

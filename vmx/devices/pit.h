@@ -3,8 +3,8 @@
 #ifndef VMX_DEVICES_PIT_H
 #define VMX_DEVICES_PIT_H
 
-#include "kernel/clock.h"
-#include "kernel/spinlock.h"
+#include "kernel/sched/clock.h"
+#include "kernel/sync/spinlock.h"
 #include "vmx/vm.h"
 
 #define PIT_HZ 1193182ull

@@ -6,7 +6,7 @@
 #ifndef VMX_DEVICES_PLATFORM_H
 #define VMX_DEVICES_PLATFORM_H
 
-#include "kernel/compiler.h"
+#include "kernel/lib/compiler.h"
 
 struct vm_devices;
 

@@ -8,8 +8,8 @@
  */
 #include "vmx/devices/pm.h"
 
-#include "kernel/clock.h"
-#include "kernel/lib.h"
+#include "kernel/lib/lib.h"
+#include "kernel/sched/clock.h"
 #include "vmx/devices/devices_priv.h"
 
 #define EVT_PWRBTN 0x0100u

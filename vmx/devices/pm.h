@@ -5,7 +5,7 @@
 #ifndef VMX_DEVICES_PM_H
 #define VMX_DEVICES_PM_H
 
-#include "kernel/spinlock.h"
+#include "kernel/sync/spinlock.h"
 #include "vmx/vm.h"
 
 #define PM1A_EVT_PORT 0x600u /* status, then enable, 16 bits each */

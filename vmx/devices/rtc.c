@@ -9,7 +9,7 @@
  */
 #include "vmx/devices/rtc.h"
 
-#include "kernel/lib.h"
+#include "kernel/lib/lib.h"
 #include "vmx/devices/devices_priv.h"
 
 #define NS_PER_S 1000000000ull

@@ -3,8 +3,8 @@
 #ifndef VMX_DEVICES_RTC_H
 #define VMX_DEVICES_RTC_H
 
-#include "kernel/clock.h"
-#include "kernel/spinlock.h"
+#include "kernel/sched/clock.h"
+#include "kernel/sync/spinlock.h"
 #include "vmx/vm.h"
 
 struct rtc {

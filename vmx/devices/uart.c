@@ -10,8 +10,8 @@
  */
 #include "vmx/devices/uart.h"
 
-#include "kernel/errno.h"
-#include "kernel/lib.h"
+#include "kernel/lib/errno.h"
+#include "kernel/lib/lib.h"
 #include "mm/heap.h"
 #include "vmx/devices/devices_priv.h"
 

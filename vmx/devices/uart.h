@@ -6,7 +6,7 @@
 #ifndef VMX_DEVICES_UART_H
 #define VMX_DEVICES_UART_H
 
-#include "kernel/compiler.h"
+#include "kernel/lib/compiler.h"
 #include "vmx/vm.h"
 
 #define UART_INPUT_RING 256u /* power of two */

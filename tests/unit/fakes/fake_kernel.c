@@ -11,8 +11,8 @@
 #include <sched.h>
 
 #include "fakes.h"
-#include "kernel/bug.h"
-#include "kernel/spinlock.h"
+#include "kernel/lib/bug.h"
+#include "kernel/sync/spinlock.h"
 #include "mm/heap.h"
 
 #define WEAK __attribute__((weak))

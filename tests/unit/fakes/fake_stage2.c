@@ -5,9 +5,9 @@
 
 #include "fake_stage2.h"
 #include "fakes.h"
-#include "kernel/bug.h"
-#include "kernel/directmap.h"
-#include "kernel/errno.h"
+#include "kernel/lib/bug.h"
+#include "kernel/lib/directmap.h"
+#include "kernel/lib/errno.h"
 #include "mm/frame.h"
 
 #define MAX_GFN (1ull << 21) /* 8 GiB */

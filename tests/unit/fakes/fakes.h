@@ -10,12 +10,12 @@
 #ifndef FAKES_H
 #define FAKES_H
 
-#include "kernel/clock.h"
-#include "kernel/compiler.h"
-#include "kernel/directmap.h"
-#include "kernel/log.h"
-#include "kernel/percpu.h"
-#include "kernel/thread.h"
+#include "kernel/lib/compiler.h"
+#include "kernel/lib/directmap.h"
+#include "kernel/sched/clock.h"
+#include "kernel/sched/thread.h"
+#include "kernel/sync/log.h"
+#include "kernel/sync/percpu.h"
 
 /*
  * An arena of nbytes (rounded up to 1 GiB of address space; only what is

@@ -3,8 +3,8 @@
 #ifndef VMX_VMX_INSN_H
 #define VMX_VMX_INSN_H
 
-#include "kernel/addr.h"
-#include "kernel/compiler.h"
+#include "kernel/lib/addr.h"
+#include "kernel/lib/compiler.h"
 
 extern unsigned fake_nr_vmxon, fake_nr_invept;
 extern int fake_vmxon_result;

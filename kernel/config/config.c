@@ -1,0 +1,434 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Parser of aerostat.conf: lines, sections, rules between keys. Pure: no
+ * allocation, no I/O, no state between calls; linked into the loader, the
+ * hypervisor, host tests and the fuzzer.
+ *
+ * Invariant: the text may hold anything; whatever it holds, the result is
+ * well-formed (every string terminated, every number in range), and a VM that
+ * a mistake touched is marked bad.
+ */
+#include "kernel/config/config_priv.h"
+#include "kernel/lib/errno.h"
+#include "kernel/lib/lib.h"
+
+#define MEM_DEFAULT (256 * MIB)
+/* What is left to a VM whose mem.min is not given. */
+#define MEM_MIN_DEFAULT_LEAST (16 * MIB)
+
+void config_mistake(struct config_parser *p, uint32_t line, const char *fmt,
+		    ...)
+{
+	struct config *c = p->out;
+	struct config_error *e;
+	va_list ap;
+
+	if (p->section == SECTION_VM)
+		p->vm->bad = true;
+	if (c->nr_errors++ >= CONFIG_MAX_ERRORS)
+		return;
+	e = &c->errors[c->nr_errors - 1];
+	e->line = line;
+	if (p->section == SECTION_VM)
+		(void)str_copy(e->vm, p->vm->name, sizeof(e->vm));
+	va_start(ap, fmt);
+	(void)vsnprintf(e->text, sizeof(e->text), fmt, ap);
+	va_end(ap);
+}
+
+static void trim_end(char *s)
+{
+	size_t n = strlen(s);
+
+	while (n > 0 && config_is_blank(s[n - 1]))
+		n--;
+	s[n] = '\0';
+}
+
+static void list_keys(const struct config_key_rule *keys, char *dst,
+		      size_t nbytes)
+{
+	size_t used = 0;
+
+	dst[0] = '\0';
+	for (size_t i = 0; keys[i].name && used < nbytes; i++)
+		used += (size_t)snprintf(dst + used, nbytes - used, "%s%s",
+					 i == 0 ? "" : " ", keys[i].name);
+}
+
+/*
+ * Cuts a trailing comment (# or ; after a blank, outside double quotes) and
+ * the double quotes around a whole value. NULL: the quotes don't match.
+ */
+static char *unquote(char *s)
+{
+	bool whole = *s == '"';
+	bool quoted = false;
+	size_t n;
+
+	for (char *c = s; *c; c++) {
+		if (*c == '"')
+			quoted = !quoted;
+		if (!quoted && (*c == '#' || *c == ';') && c > s &&
+		    config_is_blank(c[-1])) {
+			*c = '\0';
+			break;
+		}
+	}
+	trim_end(s);
+	if (quoted)
+		return NULL;
+	n = strlen(s);
+	if (!whole)
+		return s;
+	if (strchr(s + 1, '"') != s + n - 1)
+		return NULL;
+	s[n - 1] = '\0';
+	return s + 1;
+}
+
+static void unknown_key(struct config_parser *p,
+			const struct config_key_rule *keys, const char *name)
+{
+	char all[180];
+
+	list_keys(keys, all, sizeof(all));
+	config_mistake(p, p->line, "%.24s: unknown key; expected one of %s",
+		       name, all);
+}
+
+/* One `key = value` line; `s` starts at the key. */
+static void parse_key(struct config_parser *p, char *s)
+{
+	bool host = p->section == SECTION_HOST;
+	const struct config_key_rule *keys =
+		host ? config_host_rules : config_vm_rules;
+	void *base = host ? (void *)&p->out->host : (void *)p->vm;
+	char *value = strchr(s, '=');
+	size_t i = 0;
+
+	if (!value) {
+		config_mistake(p, p->line, "'%.40s'; expected KEY = VALUE", s);
+		return;
+	}
+	*value = '\0';
+	trim_end(s);
+	while (keys[i].name && strcmp(keys[i].name, s) != 0)
+		i++;
+	if (!keys[i].name) {
+		unknown_key(p, keys, s);
+		return;
+	}
+	if (p->key_line[i] && keys[i].kind != VALUE_MODULE) {
+		config_mistake(
+			p, p->line,
+			"%s: given twice; expected once (first on line %u)", s,
+			p->key_line[i]);
+		return;
+	}
+	p->key_line[i] = p->line;
+	value = unquote(config_skip_blanks(value + 1));
+	if (!value) {
+		config_mistake(
+			p, p->line,
+			"%s: double quotes don't match; expected \"...\" "
+			"around the whole value",
+			s);
+		return;
+	}
+	(void)config_parse_value(p, &keys[i], value, base);
+}
+
+static bool is_vm_name(const char *s)
+{
+	size_t n = strlen(s);
+
+	if (n == 0 || n >= CONFIG_NAME_MAX || s[0] < 'a' || s[0] > 'z')
+		return false;
+	for (; *s; s++) {
+		if (!(*s >= 'a' && *s <= 'z') && !(*s >= '0' && *s <= '9') &&
+		    *s != '_' && *s != '-')
+			return false;
+	}
+	return true;
+}
+
+static struct config_vm *find_vm(struct config *c, const char *name)
+{
+	for (uint32_t i = 0; i < c->nr_vms; i++) {
+		if (strcmp(c->vms[i].name, name) == 0)
+			return &c->vms[i];
+	}
+	return NULL;
+}
+
+static void vm_set_defaults(struct config_vm *vm, const char *name,
+			    uint32_t line)
+{
+	(void)str_copy(vm->name, name, sizeof(vm->name));
+	vm->line = line;
+	vm->vcpus = 1;
+	vm->weight = 100;
+	vm->on_crash = ACTION_STOP;
+	vm->on_poweroff = ACTION_STOP;
+	vm->on_reboot = ACTION_RESTART;
+	vm->commit = COMMIT_HUGE;
+	vm->autostart = true;
+}
+
+/* [vm NAME]. Two sections of one name: nobody knows which one is meant. */
+static void open_vm(struct config_parser *p, const char *name)
+{
+	struct config *c = p->out;
+	struct config_vm *twin = find_vm(c, name);
+
+	p->section = SECTION_SKIP;
+	if (!is_vm_name(name)) {
+		config_mistake(
+			p, p->line,
+			"[vm %.32s]: bad name; expected a-z, then up to %u of "
+			"a-z 0-9 _ -",
+			name, CONFIG_NAME_MAX - 2);
+		return;
+	}
+	if (twin) {
+		p->section = SECTION_VM;
+		p->vm = twin;
+		config_mistake(
+			p, p->line,
+			"[vm %s]: given twice; expected one section for each "
+			"VM (first on line %u)",
+			name, twin->line);
+		p->section = SECTION_SKIP;
+		return;
+	}
+	if (strcmp(name, "all") == 0) {
+		config_mistake(
+			p, p->line,
+			"[vm all]: the name 'all' means every VM in commands; "
+			"expected another name");
+		return;
+	}
+	if (c->nr_vms == CONFIG_MAX_VMS) {
+		config_mistake(p, p->line,
+			       "[vm %s]: too many; expected at most %u", name,
+			       CONFIG_MAX_VMS);
+		return;
+	}
+	p->vm = &c->vms[c->nr_vms++];
+	vm_set_defaults(p->vm, name, p->line);
+	p->section = SECTION_VM;
+}
+
+static void open_host(struct config_parser *p)
+{
+	p->section = SECTION_HOST;
+	if (!p->host_line) {
+		p->host_line = p->line;
+		return;
+	}
+	config_mistake(p, p->line,
+		       "[host]: given twice; expected once (first on line %u)",
+		       p->host_line);
+	p->section = SECTION_SKIP;
+}
+
+/*
+ * Sizes that were not given follow the given ones: mem.max = mem.boot and the
+ * reverse; mem.min = a quarter of mem.boot.
+ */
+static void vm_fill_sizes(struct config_parser *p, struct config_vm *vm)
+{
+	bool has_min = p->key_line[KEY_MEM_MIN] && vm->mem_min;
+	bool has_boot = p->key_line[KEY_MEM_BOOT] && vm->mem_boot;
+	bool has_max = p->key_line[KEY_MEM_MAX] && vm->mem_max;
+	uint64_t quarter;
+
+	if (!has_boot)
+		vm->mem_boot =
+			has_max ? vm->mem_max
+				: max((uint64_t)MEM_DEFAULT, vm->mem_min);
+	if (!has_max)
+		vm->mem_max = vm->mem_boot;
+	if (has_min)
+		return;
+	quarter = round_down(vm->mem_boot / 4, MEM_GRAIN);
+	quarter = max(quarter, (uint64_t)MEM_MIN_DEFAULT_LEAST);
+	vm->mem_min = min(quarter, vm->mem_boot);
+}
+
+/* The rules between keys, at the end of each [vm] section. */
+static void close_section(struct config_parser *p)
+{
+	struct config_vm *vm = p->vm;
+	const uint32_t *at = p->key_line;
+
+	if (p->section == SECTION_VM) {
+		if (!at[KEY_KERNEL])
+			config_mistake(
+				p, vm->line,
+				"kernel: missing; expected kernel = PATH");
+		vm_fill_sizes(p, vm);
+		if (vm->mem_min > vm->mem_boot)
+			config_mistake(
+				p, at[KEY_MEM_MIN],
+				"mem.min: %lluM is above mem.boot = %lluM; "
+				"expected mem.min <= mem.boot <= mem.max",
+				(unsigned long long)(vm->mem_min / MIB),
+				(unsigned long long)(vm->mem_boot / MIB));
+		if (vm->mem_boot > vm->mem_max)
+			config_mistake(
+				p, at[KEY_MEM_BOOT],
+				"mem.boot: %lluM is above mem.max = %lluM; "
+				"expected mem.min <= mem.boot <= mem.max",
+				(unsigned long long)(vm->mem_boot / MIB),
+				(unsigned long long)(vm->mem_max / MIB));
+	}
+	p->section = SECTION_NONE;
+	p->vm = NULL;
+	memset(p->key_line, 0, sizeof(p->key_line));
+}
+
+/* One `[...]` line. */
+static void parse_header(struct config_parser *p, char *s)
+{
+	char *end = strchr(s, ']');
+	char *rest;
+
+	close_section(p);
+	rest = end ? config_skip_blanks(end + 1) : NULL;
+	if (!rest || (*rest && *rest != '#' && *rest != ';')) {
+		p->section = SECTION_SKIP;
+		config_mistake(p, p->line,
+			       "'%.40s'; expected [host] or [vm NAME]", s);
+		return;
+	}
+	*end = '\0';
+	s = config_skip_blanks(s + 1);
+	trim_end(s);
+	if (strcmp(s, "host") == 0) {
+		open_host(p);
+	} else if (strncmp(s, "vm", 2) == 0 && config_is_blank(s[2])) {
+		open_vm(p, config_skip_blanks(s + 2));
+	} else {
+		p->section = SECTION_SKIP;
+		config_mistake(p, p->line,
+			       "[%.40s]: unknown section; expected [host] or "
+			       "[vm NAME]",
+			       s);
+	}
+}
+
+/* Column (1..) of the first byte that is not printable ASCII or tab; 0: none */
+static size_t first_bad_byte(const char *s, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		unsigned char c = (unsigned char)s[i];
+
+		if ((c < 0x20 && c != '\t') || c >= 0x7f)
+			return i + 1;
+	}
+	return 0;
+}
+
+/* One line without its line end. */
+static void parse_line(struct config_parser *p, const char *text, size_t n)
+{
+	char line[CONFIG_LINE_MAX + 1];
+	const char *start = text;
+	size_t bad;
+	char *s;
+
+	while (n > 0 && config_is_blank(text[0])) {
+		text++;
+		n--;
+	}
+	/* A comment may hold anything. */
+	if (n == 0 || text[0] == '#' || text[0] == ';')
+		return;
+	if (n > CONFIG_LINE_MAX) {
+		config_mistake(p, p->line,
+			       "line of %zu characters; expected at most %u", n,
+			       CONFIG_LINE_MAX);
+		return;
+	}
+	bad = first_bad_byte(text, n);
+	if (bad) {
+		config_mistake(
+			p, p->line,
+			"byte 0x%02x in column %zu; expected printable ASCII",
+			(unsigned char)text[bad - 1],
+			bad + (size_t)(text - start));
+		return;
+	}
+	memcpy(line, text, n);
+	line[n] = '\0';
+	s = line;
+	trim_end(s);
+	if (*s == '[') {
+		parse_header(p, s);
+	} else if (p->section == SECTION_NONE) {
+		config_mistake(p, p->line,
+			       "'%.40s' before any section; expected [host] or "
+			       "[vm NAME] first",
+			       s);
+	} else if (p->section != SECTION_SKIP) {
+		parse_key(p, s);
+	}
+}
+
+static void parse_lines(struct config_parser *p, const char *text,
+			size_t nbytes)
+{
+	size_t at = 0;
+
+	if (nbytes >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0)
+		at = 3;
+	while (at < nbytes) {
+		size_t n = 0;
+
+		while (at + n < nbytes && text[at + n] != '\n')
+			n++;
+		p->line++;
+		if (n > 0 && text[at + n - 1] == '\r')
+			parse_line(p, text + at, n - 1);
+		else
+			parse_line(p, text + at, n);
+		at += n + 1;
+	}
+}
+
+int config_parse(const char *text, size_t nbytes, struct config *out)
+{
+	struct config_parser p = { .out = out };
+
+	memset(out, 0, sizeof(*out));
+	out->host.log_level = CFG_LOG_INFO;
+	out->host.on_panic = PANIC_HALT;
+	out->host.clean_pool = true;
+	out->host.console_port = 0x3f8;
+	out->host.console_baud = 115200;
+
+	parse_lines(&p, text, nbytes);
+	close_section(&p);
+	if (out->nr_vms == 0)
+		config_mistake(
+			&p, 0,
+			"no VM; expected at least one [vm NAME] section; the "
+			"machine comes up without guests");
+	return out->nr_errors ? -EINVAL : 0;
+}
+
+void config_error_format(const struct config_error *e, char *dst, size_t nbytes)
+{
+	char where[24] = "";
+
+	if (e->line)
+		(void)snprintf(where, sizeof(where), ":%u", e->line);
+	if (e->vm[0])
+		(void)snprintf(dst, nbytes, "aerostat.conf%s: [vm %s] %s",
+			       where, e->vm, e->text);
+	else
+		(void)snprintf(dst, nbytes, "aerostat.conf%s: %s", where,
+			       e->text);
+}

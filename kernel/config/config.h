@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * aerostat.conf: parser and result. Pure code: no allocation, no I/O; used
+ * unchanged by the loader (which files to read), by the hypervisor and by host
+ * tests and fuzzers. A mistake in one [vm] section marks only that VM bad;
+ * every mistake is reported with file, line, key and what was expected.
+ */
+#ifndef KERNEL_CONFIG_H
+#define KERNEL_CONFIG_H
+
+#include "kernel/lib/compiler.h"
+
+#define CONFIG_MAX_VMS	   32
+#define CONFIG_MAX_MODULES 8
+#define CONFIG_MAX_ERRORS  32
+#define CONFIG_NAME_MAX	   32 /* incl. NUL; [a-z0-9_-]+, starts with a letter */
+#define CONFIG_PATH_MAX	   128
+#define CONFIG_CMDLINE_MAX 1024
+#define CONFIG_LINE_MAX	   4096 /* a longer line is an error */
+#define CONFIG_MAX_VCPUS   16
+
+enum config_action { ACTION_STOP, ACTION_RESTART, ACTION_PAUSE };
+/* How much one first touch commits: see docs/architecture.md (M1, M3, O11). */
+enum config_commit { COMMIT_HUGE, COMMIT_AROUND, COMMIT_SINGLE };
+enum config_panic { PANIC_HALT, PANIC_REBOOT };
+enum config_loader { LOADER_AUTO, LOADER_LINUX, LOADER_MULTIBOOT };
+
+struct config_vm {
+	char name[CONFIG_NAME_MAX];
+	uint32_t line; /* of the section header */
+	bool bad;      /* has an error: must not start */
+	char kernel[CONFIG_PATH_MAX];
+	char initrd[CONFIG_PATH_MAX]; /* "" : none */
+	char modules[CONFIG_MAX_MODULES][CONFIG_PATH_MAX];
+	char module_args[CONFIG_MAX_MODULES][CONFIG_PATH_MAX];
+	uint32_t nr_modules;
+	char cmdline[CONFIG_CMDLINE_MAX];
+	enum config_loader loader;
+	uint32_t vcpus;			     /* 1.. */
+	uint32_t weight;		     /* 1..10000, default 100 */
+	uint64_t mem_min, mem_boot, mem_max; /* bytes, 2 MiB multiples */
+	bool autostart;
+	enum config_action on_crash;	/* default stop */
+	enum config_action on_poweroff; /* default stop */
+	enum config_action on_reboot;	/* default restart */
+	enum config_commit commit;	/* mem.commit, default huge */
+	uint32_t debug_exit;		/* port, 0: none */
+	char cpu_hide[128];		/* CPUID feature names to hide */
+};
+
+struct config_host {
+	enum log_level_cfg {
+		CFG_LOG_ERR,
+		CFG_LOG_WARN,
+		CFG_LOG_INFO,
+		CFG_LOG_DEBUG
+	} log_level;
+	enum config_panic on_panic;
+	uint64_t reserve;  /* bytes kept back for the hypervisor; 0: default */
+	uint32_t max_cpus; /* 0: all */
+	bool clean_pool;   /* idle CPUs zero frames; default true */
+	uint32_t console_baud; /* default 115200 */
+	uint32_t console_port; /* default 0x3f8 */
+};
+
+struct config_error {
+	uint32_t line;		  /* 1-based, 0: whole file */
+	char vm[CONFIG_NAME_MAX]; /* "" : [host] or none */
+	char text[240];		  /* names key and what was expected */
+};
+
+struct config {
+	struct config_host host;
+	struct config_vm vms[CONFIG_MAX_VMS];
+	uint32_t nr_vms;
+	struct config_error errors[CONFIG_MAX_ERRORS];
+	uint32_t nr_errors; /* may exceed CONFIG_MAX_ERRORS */
+};
+
+/*
+ * Parses text (need not be NUL-terminated) into *out, with defaults for what
+ * is not said. Returns 0, or -EINVAL if any error was recorded (the rest of
+ * *out is still good). Text may hold anything at all.
+ */
+int config_parse(const char *text, size_t nbytes, struct config *out);
+
+/* "aerostat.conf:12: [vm web] mem.min: expected ..." into dst (320 bytes). */
+void config_error_format(const struct config_error *e, char *dst,
+			 size_t nbytes);
+
+/* Documentation of one key, in file order; for `help config` and the docs test.
+ */
+struct config_key_doc {
+	const char *section; /* "host" or "vm" */
+	const char *key;
+	const char *values;
+	const char *dflt;
+	const char *meaning;
+};
+extern const struct config_key_doc config_keys[];
+extern const size_t nr_config_keys;
+
+#endif

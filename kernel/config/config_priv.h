@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Between the two halves of the configuration parser: config.c knows lines,
+ * sections and the rules between keys, config_value.c the keys and their
+ * values.
+ */
+#ifndef KERNEL_CONFIG_PRIV_H
+#define KERNEL_CONFIG_PRIV_H
+
+#include "kernel/config/config.h"
+
+#define MIB	  (1ull << 20)
+#define MEM_GRAIN (2 * MIB)
+
+#define CONFIG_MAX_KEYS 24
+
+enum value_kind {
+	VALUE_BYTES, /* size; multiple of `grain` */
+	VALUE_U32,
+	VALUE_BOOL,
+	VALUE_WORD, /* one of `words`; stores its index */
+	VALUE_PATH,
+	VALUE_TEXT,
+	VALUE_FEATURES,
+	VALUE_MODULE,
+	VALUE_BAUD,
+};
+
+struct config_key_rule {
+	const char *name;
+	enum value_kind kind;
+	size_t offset; /* in struct config_host or config_vm */
+	uint64_t lo, hi;
+	uint64_t grain;		  /* VALUE_BYTES */
+	size_t nbytes;		  /* strings: room */
+	const char *const *words; /* VALUE_WORD, NULL-terminated */
+};
+
+/* Where the rules between keys look up whether a key was given, and where. */
+enum { KEY_MEM_MIN, KEY_MEM_BOOT, KEY_MEM_MAX, KEY_KERNEL };
+
+/* Each ends with a rule without a name. */
+extern const struct config_key_rule config_host_rules[];
+extern const struct config_key_rule config_vm_rules[];
+
+enum section {
+	SECTION_NONE, /* before the first header */
+	SECTION_HOST,
+	SECTION_VM,
+	SECTION_SKIP, /* its header was wrong: said once, keys ignored */
+};
+
+struct config_parser {
+	struct config *out;
+	uint32_t line;
+	enum section section;
+	struct config_vm *vm;		    /* SECTION_VM */
+	uint32_t host_line;		    /* where [host] was; 0: not yet */
+	uint32_t key_line[CONFIG_MAX_KEYS]; /* this section's; 0: not given */
+};
+
+/* Records a mistake at `line` and marks the VM of the section bad. */
+void config_mistake(struct config_parser *p, uint32_t line, const char *fmt,
+		    ...) PRINTF(3, 4);
+
+/*
+ * Stores what `value` says where the rule wants it, in *base (config_host or
+ * config_vm). On -EINVAL a mistake is recorded and nothing stored. Changes
+ * value.
+ */
+int config_parse_value(struct config_parser *p, const struct config_key_rule *k,
+		       char *value, void *base);
+
+static inline bool config_is_blank(char c)
+{
+	return c == ' ' || c == '\t';
+}
+
+static inline char *config_skip_blanks(char *s)
+{
+	while (config_is_blank(*s))
+		s++;
+	return s;
+}
+
+#endif

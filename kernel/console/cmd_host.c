@@ -1,0 +1,286 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Commands about the machine itself: cpu, log, version, uptime, its end. */
+#include "kernel/console/shell_priv.h"
+#include "kernel/cpu/machine.h"
+#include "kernel/lib/errno.h"
+#include "kernel/lib/lib.h"
+#include "kernel/sched/clock.h"
+#include "kernel/sched/thread.h"
+#include "kernel/sync/percpu.h"
+#include "vmx/vm.h"
+
+/* ---- cpu ---- */
+
+/* Busy share in tenths of a percent. */
+static uint64_t busy_permille(const struct cpu_stats *s)
+{
+	/* Divided first: ticks of years don't overflow. */
+	uint64_t all = (s->busy_ticks + s->idle_ticks) / 1000;
+
+	return all ? min(s->busy_ticks / all, (uint64_t)1000) : 0;
+}
+
+static void cpu_json(void)
+{
+	struct json *j = out_json();
+	struct cpu_stats s;
+
+	json_open_array(j, NULL);
+	for (uint32_t cpu = 0; cpu < nr_cpus; cpu++) {
+		if (!cpu_get_stats(cpu, &s))
+			continue;
+		json_open_object(j, NULL);
+		json_u64(j, "cpu", cpu);
+		json_u64(j, "apic_id", s.apic_id);
+		json_u64(j, "busy_ticks", s.busy_ticks);
+		json_u64(j, "idle_ticks", s.idle_ticks);
+		json_u64(j, "irqs", s.nr_irqs);
+		json_u64(j, "switches", s.nr_switches);
+		json_u64(j, "runnable", s.nr_runnable);
+		json_str(j, "running", s.running);
+		json_close_object(j);
+	}
+	json_close_array(j);
+	out_json_end(j);
+}
+
+static void cpu_text(void)
+{
+	struct cpu_stats s;
+
+	out_printf("%3s %4s %7s %16s %10s %10s %5s %s\n", "CPU", "APIC", "BUSY",
+		   "TICKS", "IRQS", "SWITCHES", "READY", "RUNNING");
+	for (uint32_t cpu = 0; cpu < nr_cpus; cpu++) {
+		if (!cpu_get_stats(cpu, &s))
+			continue;
+		out_printf("%3u %4u %3llu.%llu %% %16llu %10llu %10llu %5u "
+			   "%s\n",
+			   cpu, s.apic_id,
+			   (unsigned long long)busy_permille(&s) / 10,
+			   (unsigned long long)busy_permille(&s) % 10,
+			   (unsigned long long)s.busy_ticks,
+			   (unsigned long long)s.nr_irqs,
+			   (unsigned long long)s.nr_switches, s.nr_runnable,
+			   s.running);
+	}
+}
+
+int cmd_cpu(const struct shell_args *a)
+{
+	if (a->argc != 1)
+		return -EINVAL;
+	if (a->json)
+		cpu_json();
+	else
+		cpu_text();
+	return 0;
+}
+
+/* ---- log ---- */
+
+static const char *const level_names[] = { "err", "warn", "info", "debug" };
+
+static bool find_level(const char *name, enum log_level_cfg *out)
+{
+	for (uint32_t i = 0; i < ARRAY_SIZE(level_names); i++) {
+		if (strcmp(name, level_names[i]) == 0) {
+			*out = (enum log_level_cfg)i;
+			return true;
+		}
+	}
+	return false;
+}
+
+struct log_query {
+	enum log_level_cfg level; /* this and more severe */
+	uint64_t nr_matching;	  /* first pass */
+	uint64_t skip;		  /* second pass: older ones not wanted */
+	struct json *json;	  /* NULL: text */
+};
+
+static void count_line(void *arg, enum log_level_cfg level, const char *line)
+{
+	struct log_query *q = arg;
+
+	(void)line;
+	q->nr_matching += level <= q->level;
+}
+
+static void print_line(void *arg, enum log_level_cfg level, const char *line)
+{
+	struct log_query *q = arg;
+
+	if (level > q->level)
+		return;
+	if (q->skip > 0) {
+		q->skip--;
+		return;
+	}
+	if (!q->json) {
+		out_str(line);
+		out_str("\n");
+		return;
+	}
+	json_open_object(q->json, NULL);
+	json_str(q->json, "level", level_names[level]);
+	json_str(q->json, "line", line);
+	json_close_object(q->json);
+}
+
+static void show_log(const struct shell_args *a, uint64_t wanted,
+		     enum log_level_cfg level)
+{
+	struct log_query q = { .level = level };
+
+	log_dump(count_line, &q, 0);
+	q.skip = wanted && q.nr_matching > wanted ? q.nr_matching - wanted : 0;
+	if (a->json) {
+		q.json = out_json();
+		json_open_array(q.json, NULL);
+	}
+	log_dump(print_line, &q, 0);
+	if (a->json) {
+		json_close_array(q.json);
+		out_json_end(q.json);
+	}
+}
+
+static int log_console(const struct shell_args *a)
+{
+	enum log_level_cfg level;
+
+	if (a->argc != 3 || !find_level(a->argv[2], &level))
+		return -EINVAL;
+	log_set_console_level(level);
+	out_done(a, "the console shows log level %s and above", a->argv[2]);
+	return 0;
+}
+
+int cmd_log(const struct shell_args *a)
+{
+	enum log_level_cfg level = CFG_LOG_DEBUG;
+	uint64_t wanted = 0;
+	int i = 1;
+
+	if (a->argc > 1 && strcmp(a->argv[1], "console") == 0)
+		return log_console(a);
+	if (i < a->argc && str_to_u64(a->argv[i], &wanted) == 0)
+		i++;
+	if (i < a->argc && find_level(a->argv[i], &level))
+		i++;
+	if (i != a->argc)
+		return -EINVAL;
+	show_log(a, wanted, level);
+	return 0;
+}
+
+/* ---- version, uptime, echo, sleep ---- */
+
+int cmd_version(const struct shell_args *a)
+{
+	struct json *j;
+
+	if (a->argc != 1)
+		return -EINVAL;
+	if (!a->json) {
+		out_printf("%s; %u CPUs, TSC %llu.%03llu MHz\n", version_string,
+			   nr_cpus, (unsigned long long)tsc_khz / 1000,
+			   (unsigned long long)tsc_khz % 1000);
+		return 0;
+	}
+	j = out_json();
+	json_open_object(j, NULL);
+	json_str(j, "version", version_string);
+	json_u64(j, "cpus", nr_cpus);
+	json_u64(j, "tsc_khz", tsc_khz);
+	json_close_object(j);
+	out_json_end(j);
+	return 0;
+}
+
+int cmd_uptime(const struct shell_args *a)
+{
+	uint64_t ns = clock_ns();
+	char text[24];
+
+	if (a->argc != 1)
+		return -EINVAL;
+	if (a->json) {
+		struct json *j = out_json();
+
+		json_open_object(j, NULL);
+		json_u64(j, "uptime_ms", ns / 1000000);
+		json_u64(j, "boot_epoch", clock_boot_epoch());
+		json_close_object(j);
+		out_json_end(j);
+		return 0;
+	}
+	out_printf("up %s\n", out_duration(ns, text));
+	return 0;
+}
+
+int cmd_echo(const struct shell_args *a)
+{
+	for (int i = 1; i < a->argc; i++) {
+		if (i > 1)
+			out_str(" ");
+		out_str(a->argv[i]);
+	}
+	out_str("\n");
+	return 0;
+}
+
+int cmd_sleep(const struct shell_args *a)
+{
+	uint64_t seconds, deadline;
+
+	if (a->argc != 2 || str_to_u64(a->argv[1], &seconds) != 0 ||
+	    seconds > 86400)
+		return -EINVAL;
+	deadline = rdtsc() + ns_to_tsc(seconds * 1000000000ull);
+	while (rdtsc() < deadline) {
+		if (shell_interrupted()) {
+			out_fail(a, "interrupted");
+			return 0;
+		}
+		thread_park_until(deadline);
+	}
+	if (a->json)
+		out_done(a, "slept %llu s", (unsigned long long)seconds);
+	return 0;
+}
+
+/* ---- the end ---- */
+
+/* Guests end now; what they had not written is lost. */
+static void kill_all(void)
+{
+	char why[128];
+
+	for (struct vm *vm = vm_first(); vm; vm = vm_next(vm)) {
+		enum vm_state state = READ_ONCE(vm->state);
+
+		if (state == VM_OFF || state == VM_CRASHED)
+			continue;
+		out_printf("%s: killing\n", vm->cfg->name);
+		if (vm_kill(vm, why) != 0)
+			out_printf("%s: %s\n", vm->cfg->name, why);
+	}
+	out_flush();
+}
+
+int cmd_reboot(const struct shell_args *a)
+{
+	if (a->argc != 1)
+		return -EINVAL;
+	kill_all();
+	machine_reboot();
+}
+
+int cmd_poweroff(const struct shell_args *a)
+{
+	if (a->argc != 1)
+		return -EINVAL;
+	kill_all();
+	machine_poweroff();
+}

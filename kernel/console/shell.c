@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The console thread: reads keys, edits the line, runs commands, switches
+ * between the shell and guests' consoles. It is the only one that reads
+ * input, and the only writer besides conrow_log().
+ */
+#include "kernel/console/shell.h"
+
+#include "kernel/console/conrow.h"
+#include "kernel/console/hostcon.h"
+#include "kernel/console/shell_priv.h"
+#include "kernel/cpu/machine.h"
+#include "kernel/lib/lib.h"
+#include "kernel/sched/thread.h"
+#include "kernel/sync/log.h"
+
+#define KEY_INTERRUPT 0x03 /* Ctrl-C */
+#define TYPED_MAX     1024u
+
+/* Typed and not yet used: a ring. Console thread only. */
+static unsigned char typed[TYPED_MAX];
+static size_t typed_head, typed_tail;
+
+/* What the editor wants on the terminal, gathered over a burst of keys. */
+static char edits[512];
+static size_t nr_edits;
+
+static struct lineedit editor;
+
+/* ---- input ---- */
+
+static void read_input(void)
+{
+	while (typed_head - typed_tail < TYPED_MAX) {
+		char c;
+
+		if (hostcon_read(&c, 1) == 0)
+			return;
+		typed[typed_head++ % TYPED_MAX] = (unsigned char)c;
+	}
+}
+
+int shell_next_key(void)
+{
+	if (typed_head == typed_tail)
+		read_input();
+	if (typed_head == typed_tail)
+		return -1;
+	return typed[typed_tail++ % TYPED_MAX];
+}
+
+bool shell_interrupted(void)
+{
+	read_input();
+	for (size_t i = typed_tail; i != typed_head; i++) {
+		if (typed[i % TYPED_MAX] == KEY_INTERRUPT) {
+			typed_tail = i + 1;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* ---- the edited line ---- */
+
+static void flush_edits(void)
+{
+	if (nr_edits > 0)
+		conrow_write(edits, nr_edits);
+	nr_edits = 0;
+}
+
+static void gather_edit(void *arg, const char *s, size_t n)
+{
+	(void)arg;
+	while (n > 0) {
+		size_t part = min(n, sizeof(edits) - nr_edits);
+
+		memcpy(edits + nr_edits, s, part);
+		nr_edits += part;
+		s += part;
+		n -= part;
+		if (nr_edits == sizeof(edits))
+			flush_edits();
+	}
+}
+
+/* The terminal shows the line being edited: log lines may come above it. */
+static void release_edited_line(void)
+{
+	char image[LINEEDIT_IMAGE_MAX];
+	size_t n = lineedit_image(&editor, image, sizeof(image));
+
+	flush_edits();
+	conrow_release(image, n);
+}
+
+/* The terminal's row is empty. */
+static void release_empty_row(void)
+{
+	flush_edits();
+	conrow_release("", 0);
+}
+
+static void run_line(void)
+{
+	static char line[LINEEDIT_MAX];
+
+	(void)str_copy(line, editor.line, sizeof(line));
+	release_empty_row();
+	shell_execute(line);
+	lineedit_begin(&editor);
+}
+
+static void switch_console(void)
+{
+	struct vm *vm = guestcon_last();
+
+	if (!vm) {
+		lineedit_print(&editor, "no guest's console was open yet; "
+					"`console NAME` opens one\r\n");
+		return;
+	}
+	gather_edit(NULL, "\r\x1b[K", 4);
+	release_empty_row();
+	guestcon_run(vm);
+	lineedit_redraw(&editor);
+}
+
+static void handle_key(unsigned char c)
+{
+	switch (lineedit_key(&editor, c)) {
+	case LINEEDIT_MORE: break;
+	case LINEEDIT_LINE: run_line(); break;
+	case LINEEDIT_TOO_LONG:
+		release_empty_row();
+		out_printf("error: the line has more than %u characters\n",
+			   LINEEDIT_MAX - 1);
+		lineedit_begin(&editor);
+		break;
+	case LINEEDIT_CANCEL: lineedit_begin(&editor); break;
+	case LINEEDIT_SWITCH: switch_console(); break;
+	}
+}
+
+static void console_main(void *arg)
+{
+	static const struct lineedit_ops ops = { .emit = gather_edit,
+						 .complete = shell_complete };
+
+	(void)arg;
+	hostcon_set_reader(thread_self());
+	log_set_sink(conrow_log);
+	out_printf("%s. `help` lists the commands.\n", version_string);
+	lineedit_init(&editor, &ops, SHELL_PROMPT);
+	lineedit_begin(&editor);
+	for (;;) {
+		int c = shell_next_key();
+
+		if (c >= 0) {
+			handle_key((unsigned char)c);
+		} else {
+			release_edited_line();
+			thread_park();
+		}
+	}
+}
+
+int shell_start(void)
+{
+	const struct thread_params p = { .name = "console",
+					 .fn = console_main,
+					 .class = THREAD_SERVICE };
+	struct thread *t;
+
+	return thread_create(&p, &t);
+}

@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Output of commands: buffered to whole lines where possible, so that log
+ * lines of others come between lines and never into one.
+ */
+#include "kernel/console/conrow.h"
+#include "kernel/console/shell_priv.h"
+#include "kernel/lib/addr.h"
+#include "kernel/lib/lib.h"
+
+#define PRINT_MAX 512u
+
+static char buffer[1024];
+static size_t buffered;
+
+void out_flush(void)
+{
+	bool whole = buffered > 0 && buffer[buffered - 1] == '\n';
+
+	if (buffered > 0)
+		conrow_write(buffer, buffered);
+	buffered = 0;
+	if (whole)
+		conrow_release("", 0);
+}
+
+static void out_write(void *arg, const char *s, size_t n)
+{
+	(void)arg;
+	while (n > 0) {
+		size_t part = min(n, sizeof(buffer) - buffered);
+
+		memcpy(buffer + buffered, s, part);
+		buffered += part;
+		s += part;
+		n -= part;
+		if (buffered == sizeof(buffer) || buffer[buffered - 1] == '\n')
+			out_flush();
+	}
+}
+
+void out_str(const char *s)
+{
+	out_write(NULL, s, strlen(s));
+}
+
+void out_printf(const char *fmt, ...)
+{
+	char text[PRINT_MAX];
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	out_str(text);
+}
+
+struct json *out_json(void)
+{
+	static struct json j;
+
+	json_begin(&j, out_write, NULL);
+	return &j;
+}
+
+void out_json_end(struct json *j)
+{
+	json_finish(j);
+	out_str("\n");
+}
+
+void out_fail(const struct shell_args *a, const char *fmt, ...)
+{
+	char text[PRINT_MAX];
+	struct json *j;
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	if (!a->json) {
+		out_str("error: ");
+		out_str(text);
+		out_str("\n");
+		return;
+	}
+	j = out_json();
+	json_open_object(j, NULL);
+	json_str(j, "error", text);
+	json_close_object(j);
+	out_json_end(j);
+}
+
+void out_done(const struct shell_args *a, const char *fmt, ...)
+{
+	char text[PRINT_MAX];
+	struct json *j;
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	if (!a->json) {
+		out_str(text);
+		out_str("\n");
+		return;
+	}
+	j = out_json();
+	json_open_object(j, NULL);
+	json_bool(j, "ok", true);
+	json_str(j, "message", text);
+	json_close_object(j);
+	out_json_end(j);
+}
+
+char *out_duration(uint64_t ns, char *dst)
+{
+	uint64_t s = ns / 1000000000;
+	unsigned long long days = s / 86400;
+	unsigned in_day = (unsigned)(s % 86400);
+	int n = 0;
+
+	if (days)
+		n = snprintf(dst, 24, "%llud ", days);
+	(void)snprintf(dst + n, 24 - (size_t)n, "%02u:%02u:%02u", in_day / 3600,
+		       in_day / 60 % 60, in_day % 60);
+	return dst;
+}
+
+char *out_mib(uint64_t npages, char *dst)
+{
+	uint64_t tenths = npages * 10 / (1048576 / PAGE_SIZE);
+
+	(void)snprintf(dst, 24, "%llu.%llu", (unsigned long long)tenths / 10,
+		       (unsigned long long)tenths % 10);
+	return dst;
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The host machine: what was found at boot, and ending it. */
+#ifndef KERNEL_MACHINE_H
+#define KERNEL_MACHINE_H
+
+#include "kernel/config/config.h"
+#include "kernel/lib/compiler.h"
+
+extern const char version_string[]; /* "Aerostat 0.1.0 (git ...)" */
+
+/* The parsed configuration; [const after boot]. */
+extern struct config host_config;
+
+NORETURN void machine_reboot(void);
+NORETURN void machine_poweroff(void);
+
+/* Copies log lines, oldest first, to fn; newest `max` lines (0: all). */
+void log_dump(void (*fn)(void *arg, enum log_level_cfg level, const char *line),
+	      void *arg, uint32_t max);
+void log_set_console_level(enum log_level_cfg level);
+
+/* Runs fn(arg) on every other CPU in mask (bit = cpu_id) in IRQ context; waits.
+ * No lock held. */
+void smp_call(uint64_t cpu_mask, void (*fn)(void *arg), void *arg);
+/* Makes the CPU leave guest mode / run its scheduler. Any context. */
+void smp_kick(uint32_t cpu);
+
+struct cpu_stats {
+	uint32_t apic_id;
+	uint64_t idle_ticks, busy_ticks;
+	uint64_t nr_irqs, nr_switches;
+	uint32_t nr_runnable;
+	char running[32]; /* thread name */
+};
+bool cpu_get_stats(uint32_t cpu, struct cpu_stats *out);
+
+#endif

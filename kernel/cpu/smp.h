@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Bringing CPUs up. */
+#ifndef KERNEL_SMP_H
+#define KERNEL_SMP_H
+
+#include "kernel/lib/boot_info.h"
+#include "kernel/lib/compiler.h"
+
+/* Per-CPU data of the boot CPU: %gs and spinlocks work from here on. */
+void percpu_init_boot(void);
+/* GDT, TSS and IDT of the boot CPU. */
+void percpu_init_boot_traps(void);
+
+/*
+ * Control registers of the calling CPU: the same on all of them. Call before
+ * hostpt_init_cpu(), because its tables use the no-execute bit.
+ */
+void cpu_init_features(void);
+
+/*
+ * Starts the other CPUs of `cpus`, at most max_cpus in all (0: no limit), one
+ * after the other. A CPU that does not start is reported and left out.
+ */
+void smp_init(const struct boot_cpu *cpus, uint32_t nr, uint32_t max_cpus);
+
+#endif

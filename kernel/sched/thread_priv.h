@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The inside of a thread, for kernel/sched/sched.c, runq.c, thread.c, mutex.c.
+ */
+#ifndef KERNEL_THREAD_PRIV_H
+#define KERNEL_THREAD_PRIV_H
+
+#include "kernel/sched/clock.h"
+#include "kernel/sched/thread.h"
+
+#define THREAD_STACK_PAGES 4u
+#define THREAD_NAME_MAX	   32u
+#define WEIGHT_DEFAULT	   100u
+#define WEIGHT_MAX	   10000u
+
+static inline uint32_t weight_clamp(uint32_t weight)
+{
+	return weight < 1 ? 1 : min(weight, WEIGHT_MAX);
+}
+
+enum thread_state {
+	THREAD_READY,	/* in a run queue */
+	THREAD_RUNNING, /* some CPU's current */
+	THREAD_PARKED,
+	THREAD_DEAD,
+};
+
+/* [rq]: guarded by the run queue lock of CPU t->cpu. */
+struct thread {
+	uint64_t rsp;		 /* saved while not running [rq] */
+	struct list link;	 /* in a run queue [rq] */
+	enum thread_state state; /* [rq] */
+	uint32_t permit;	 /* [atomic] */
+	uint32_t cpu;		 /* runs, or ran last, there [rq] */
+	enum thread_class class; /* [const] */
+	uint32_t weight;	 /* [rq] */
+	uint64_t vruntime;	 /* ticks scaled by weight; wraps [rq] */
+	uint64_t runtime;	 /* ticks up to the last switch [rq] */
+	struct mutex *mutexes;	 /* held, newest first [own] */
+	struct timer sleep;	 /* for thread_park_until [own] */
+	uint32_t exited;	 /* [atomic] */
+	struct waitq joiners;
+	void (*fn)(void *arg);	       /* [const] */
+	void (*switch_in)(void *arg);  /* [const] */
+	void (*switch_out)(void *arg); /* [const] */
+	void *arg;		       /* [const] */
+	void *stack_top;	       /* [const] */
+	char name[THREAD_NAME_MAX];    /* [const] */
+};
+
+#endif

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * What threads wait on: wait queues and mutexes. Mutexes are ranked among each
+ * other per thread, and come before all spinlocks: taking one under a
+ * spinlock is a bug even when it is free.
+ */
+#include "kernel/lib/bug.h"
+#include "kernel/sched/thread.h"
+#include "kernel/sched/thread_priv.h"
+
+void waitq_init(struct waitq *wq)
+{
+	spin_init(&wq->lock, LOCK_WAITQ, "waitq");
+	list_init(&wq->waiters);
+}
+
+void waitq_prepare(struct waitq *wq, struct waitq_entry *e)
+{
+	uint64_t flags;
+
+	e->thread = thread_self();
+	flags = spin_lock_irqsave(&wq->lock);
+	list_push_back(&wq->waiters, &e->link);
+	spin_unlock_irqrestore(&wq->lock, flags);
+}
+
+void waitq_finish(struct waitq *wq, struct waitq_entry *e)
+{
+	uint64_t flags = spin_lock_irqsave(&wq->lock);
+
+	list_remove(&e->link);
+	spin_unlock_irqrestore(&wq->lock, flags);
+}
+
+void waitq_wake_all(struct waitq *wq)
+{
+	uint64_t flags = spin_lock_irqsave(&wq->lock);
+	struct waitq_entry *e;
+
+	list_for_each (e, &wq->waiters, link)
+		thread_unpark(e->thread);
+	spin_unlock_irqrestore(&wq->lock, flags);
+}
+
+void waitq_wake_one(struct waitq *wq)
+{
+	uint64_t flags = spin_lock_irqsave(&wq->lock);
+	struct waitq_entry *e;
+
+	if (!list_empty(&wq->waiters)) {
+		/* To the end: the next call wakes another one. */
+		e = list_first(&wq->waiters, struct waitq_entry, link);
+		list_remove(&e->link);
+		list_push_back(&wq->waiters, &e->link);
+		thread_unpark(e->thread);
+	}
+	spin_unlock_irqrestore(&wq->lock, flags);
+}
+
+void mutex_init(struct mutex *m, enum lock_level level, const char *name)
+{
+	m->owner = NULL;
+	waitq_init(&m->waiters);
+	m->level = level;
+	m->name = name;
+	m->prev = NULL;
+}
+
+static bool mutex_try(struct mutex *m, struct thread *self)
+{
+	struct thread *nobody = NULL;
+
+	return __atomic_compare_exchange_n(&m->owner, &nobody, self, false,
+					   __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
+}
+
+void mutex_lock(struct mutex *m)
+{
+	struct thread *self = thread_self();
+
+	if (spin_any_held())
+		panic("lock order: taking mutex %s while holding %s", m->name,
+		      spin_chain()->name);
+	if (self->mutexes && self->mutexes->level >= m->level)
+		panic("lock order: taking %s (level %u) while holding %s "
+		      "(level %u)",
+		      m->name, m->level, self->mutexes->name,
+		      self->mutexes->level);
+	if (!mutex_try(m, self))
+		wait_event(&m->waiters, mutex_try(m, self));
+	m->prev = self->mutexes;
+	self->mutexes = m;
+}
+
+void mutex_unlock(struct mutex *m)
+{
+	struct thread *self = thread_self();
+	struct mutex **link = &self->mutexes;
+
+	if (m->owner != self)
+		panic("unlocking mutex %s, which %s does not hold", m->name,
+		      thread_name(self));
+	while (*link != m)
+		link = &(*link)->prev;
+	*link = m->prev;
+	__atomic_store_n(&m->owner, NULL, __ATOMIC_SEQ_CST);
+	waitq_wake_one(&m->waiters);
+}

@@ -1,0 +1,336 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* `vm`: listing VMs and their life cycle. */
+#include "kernel/console/shell_priv.h"
+#include "kernel/cpu/machine.h"
+#include "kernel/lib/errno.h"
+#include "kernel/lib/lib.h"
+#include "vmx/admin/vm_view.h"
+
+struct vm *cmd_find_vm(const struct shell_args *a, const char *name)
+{
+	struct vm *vm = vm_find(name);
+	struct shell_guess guess = { 0 };
+
+	if (vm)
+		return vm;
+	for (vm = vm_first(); vm; vm = vm_next(vm))
+		shell_guess_try(&guess, name, vm->cfg->name);
+	if (guess.best)
+		out_fail(a, "no VM '%.40s'; did you mean '%s'?", name,
+			 guess.best);
+	else if (!vm_first())
+		out_fail(a, "no VM '%.40s'; aerostat.conf defines none", name);
+	else
+		out_fail(a, "no VM '%.40s'; `vm list` shows all", name);
+	return NULL;
+}
+
+/* ---- vm list ---- */
+
+static const char *wait_text(const struct vm_view *v)
+{
+	return v->mem.waiting ? "memory" : "-";
+}
+
+static void list_row(const struct vm_view *v)
+{
+	char size[24], resident[24], uptime[24];
+
+	out_printf("%-14s %-8s %5u %8s %8s  %-10s %-6s %s\n", v->cfg->name,
+		   vm_state_name(v->state), v->cfg->vcpus,
+		   v->has_memory ? out_mib(v->mem.size, size) : "-",
+		   v->has_memory ? out_mib(v->mem.state[PG_RESIDENT], resident)
+				 : "-",
+		   v->uptime_ns ? out_duration(v->uptime_ns, uptime) : "-",
+		   wait_text(v), v->reason[0] ? v->reason : "-");
+}
+
+/* The members that `vm list` and `vm info` share. */
+static void json_vm(struct json *j, const struct vm_view *v)
+{
+	json_str(j, "name", v->cfg->name);
+	json_u64(j, "id", v->id);
+	json_str(j, "state", vm_state_name(v->state));
+	json_u64(j, "vcpus", v->cfg->vcpus);
+	json_u64(j, "size", v->mem.size << PAGE_SHIFT);
+	json_u64(j, "resident", v->mem.state[PG_RESIDENT] << PAGE_SHIFT);
+	json_u64(j, "uptime_ms", v->uptime_ns / 1000000);
+	json_str(j, "wait", v->mem.waiting ? "memory" : "");
+	json_str(j, "reason", v->reason);
+	json_u64(j, "starts", v->nr_starts);
+	json_bool(j, "debug_exited", v->debug_exited);
+	json_u64(j, "debug_exit_value", v->debug_exit_value);
+}
+
+static void list_json(void)
+{
+	struct json *j = out_json();
+	struct vm_view v;
+
+	json_open_array(j, NULL);
+	for (struct vm *vm = vm_first(); vm; vm = vm_next(vm)) {
+		vm_view_take(vm, &v);
+		json_open_object(j, NULL);
+		json_vm(j, &v);
+		json_close_object(j);
+	}
+	json_close_array(j);
+	out_json_end(j);
+}
+
+static int vm_list(const struct shell_args *a)
+{
+	struct vm_view v;
+
+	if (a->argc != 2)
+		return -EINVAL;
+	if (a->json) {
+		list_json();
+		return 0;
+	}
+	if (!vm_first()) {
+		out_str("no VM; aerostat.conf defines none\n");
+		return 0;
+	}
+	out_printf("%-14s %-8s %5s %8s %8s  %-10s %-6s %s\n", "NAME", "STATE",
+		   "VCPUS", "SIZE/MiB", "RESIDENT", "UPTIME", "WAIT", "REASON");
+	for (struct vm *vm = vm_first(); vm; vm = vm_next(vm)) {
+		vm_view_take(vm, &v);
+		list_row(&v);
+	}
+	return 0;
+}
+
+/* ---- vm info ---- */
+
+static const char *action_name(enum config_action action)
+{
+	static const char *const names[] = { "stop", "restart", "pause" };
+
+	return names[action];
+}
+
+static const char *commit_name(enum config_commit commit)
+{
+	static const char *const names[] = { "huge", "around", "single" };
+
+	return names[commit];
+}
+
+static void info_json(const struct vm_view *v)
+{
+	const struct config_vm *c = v->cfg;
+	struct json *j = out_json();
+
+	json_open_object(j, NULL);
+	json_vm(j, v);
+	json_bool(j, "config_ok", !c->bad);
+	json_u64(j, "config_line", c->line);
+	json_str(j, "kernel", c->kernel);
+	json_str(j, "initrd", c->initrd);
+	json_open_array(j, "modules");
+	for (uint32_t i = 0; i < c->nr_modules; i++) {
+		json_open_object(j, NULL);
+		json_str(j, "path", c->modules[i]);
+		json_str(j, "args", c->module_args[i]);
+		json_close_object(j);
+	}
+	json_close_array(j);
+	json_str(j, "cmdline", c->cmdline);
+	json_u64(j, "weight", c->weight);
+	json_bool(j, "autostart", c->autostart);
+	json_str(j, "on_crash", action_name(c->on_crash));
+	json_str(j, "on_poweroff", action_name(c->on_poweroff));
+	json_str(j, "on_reboot", action_name(c->on_reboot));
+	json_str(j, "commit", commit_name(c->commit));
+	json_u64(j, "debug_exit_port", c->debug_exit);
+	json_str(j, "cpu_hide", c->cpu_hide);
+	json_u64(j, "min", c->mem_min);
+	json_u64(j, "boot", c->mem_boot);
+	json_u64(j, "max", c->mem_max);
+	json_close_object(j);
+	out_json_end(j);
+}
+
+/* What the configuration says wrongly of this VM. */
+static void info_mistakes(const struct config_vm *c)
+{
+	uint32_t n = min(host_config.nr_errors, (uint32_t)CONFIG_MAX_ERRORS);
+	char text[320];
+
+	for (uint32_t i = 0; i < n; i++) {
+		if (strcmp(host_config.errors[i].vm, c->name) != 0)
+			continue;
+		config_error_format(&host_config.errors[i], text, sizeof(text));
+		out_printf("               %s\n", text);
+	}
+}
+
+static void info_config(const struct config_vm *c)
+{
+	char min_text[24], boot_text[24], max_text[24];
+
+	out_printf("config         line %u%s\n", c->line,
+		   c->bad ? ", has errors: cannot start" : "");
+	info_mistakes(c);
+	out_printf("kernel         %s\n", c->kernel);
+	if (c->initrd[0])
+		out_printf("initrd         %s\n", c->initrd);
+	for (uint32_t i = 0; i < c->nr_modules; i++)
+		out_printf("module         %s %s\n", c->modules[i],
+			   c->module_args[i]);
+	out_str("cmdline        ");
+	out_str(c->cmdline);
+	out_printf("\nvcpus          %u, weight %u\n", c->vcpus, c->weight);
+	out_printf("memory         min %s, boot %s, max %s; commits %s\n",
+		   bytes_to_str(c->mem_min, min_text, sizeof(min_text)),
+		   bytes_to_str(c->mem_boot, boot_text, sizeof(boot_text)),
+		   bytes_to_str(c->mem_max, max_text, sizeof(max_text)),
+		   commit_name(c->commit));
+	out_printf("autostart      %s\n", c->autostart ? "yes" : "no");
+	out_printf("on             crash: %s, poweroff: %s, reboot: %s\n",
+		   action_name(c->on_crash), action_name(c->on_poweroff),
+		   action_name(c->on_reboot));
+	if (c->debug_exit)
+		out_printf("debug_exit     port %#x\n", c->debug_exit);
+	if (c->cpu_hide[0])
+		out_printf("cpu.hide       %s\n", c->cpu_hide);
+}
+
+static void info_run(const struct vm_view *v)
+{
+	char text[24], resident[24];
+
+	out_printf("name           %s (number %u)\n", v->cfg->name, v->id);
+	out_printf("state          %s%s%s\n", vm_state_name(v->state),
+		   v->reason[0] ? ": " : "", v->reason);
+	out_printf("starts         %llu\n", (unsigned long long)v->nr_starts);
+	if (v->uptime_ns)
+		out_printf("uptime         %s\n",
+			   out_duration(v->uptime_ns, text));
+	if (v->has_memory)
+		out_printf("in use         %s of %s MiB resident\n",
+			   out_mib(v->mem.state[PG_RESIDENT], resident),
+			   out_mib(v->mem.size, text));
+	if (v->mem.waiting)
+		out_str("waits for      host memory\n");
+	if (v->debug_exited)
+		out_printf("debug exit     value %#x\n", v->debug_exit_value);
+}
+
+static int vm_info(const struct shell_args *a)
+{
+	struct vm_view v;
+	struct vm *vm;
+
+	if (a->argc != 3)
+		return -EINVAL;
+	vm = cmd_find_vm(a, a->argv[2]);
+	if (!vm)
+		return 0;
+	vm_view_take(vm, &v);
+	if (a->json) {
+		info_json(&v);
+		return 0;
+	}
+	info_run(&v);
+	info_config(v.cfg);
+	return 0;
+}
+
+/* ---- vm start, stop, ... ---- */
+
+static const struct verb {
+	const char *name;
+	int (*act)(struct vm *vm, char *why);
+	const char *done;
+} verbs[] = {
+	{ "start", vm_start, "started" },
+	{ "stop", vm_stop, "asked to power off" },
+	{ "kill", vm_kill, "killed" },
+	{ "pause", vm_pause, "paused" },
+	{ "resume", vm_resume, "resumed" },
+	{ "reset", vm_reset, "reset" },
+};
+
+static int act_on(const struct verb *verb, struct vm *vm, char *why)
+{
+	int err;
+
+	why[0] = '\0';
+	err = verb->act(vm, why);
+	if (err && !why[0])
+		(void)snprintf(why, 128, "error %d", -err);
+	return err;
+}
+
+static void act_on_one(const struct shell_args *a, const struct verb *verb,
+		       struct vm *vm)
+{
+	char why[128];
+
+	if (act_on(verb, vm, why) != 0)
+		out_fail(a, "vm %s %s: %s", verb->name, vm->cfg->name, why);
+	else
+		out_done(a, "%s: %s", vm->cfg->name, verb->done);
+}
+
+/* One line for each VM; in JSON one array of {"name","ok","message"}. */
+static void act_on_all(const struct shell_args *a, const struct verb *verb)
+{
+	struct json *j = a->json ? out_json() : NULL;
+	char why[128];
+
+	if (j)
+		json_open_array(j, NULL);
+	for (struct vm *vm = vm_first(); vm; vm = vm_next(vm)) {
+		int err = act_on(verb, vm, why);
+
+		if (!j) {
+			out_printf("%s: %s%s\n", vm->cfg->name,
+				   err ? "error: " : "",
+				   err ? why : verb->done);
+			continue;
+		}
+		json_open_object(j, NULL);
+		json_str(j, "name", vm->cfg->name);
+		json_bool(j, "ok", !err);
+		json_str(j, "message", err ? why : verb->done);
+		json_close_object(j);
+	}
+	if (j) {
+		json_close_array(j);
+		out_json_end(j);
+	}
+}
+
+static int vm_act(const struct shell_args *a, const struct verb *verb)
+{
+	struct vm *vm;
+
+	if (a->argc != 3)
+		return -EINVAL;
+	if (strcmp(a->argv[2], "all") == 0) {
+		act_on_all(a, verb);
+		return 0;
+	}
+	vm = cmd_find_vm(a, a->argv[2]);
+	if (vm)
+		act_on_one(a, verb, vm);
+	return 0;
+}
+
+int cmd_vm(const struct shell_args *a)
+{
+	if (a->argc < 2)
+		return -EINVAL;
+	if (strcmp(a->argv[1], "list") == 0)
+		return vm_list(a);
+	if (strcmp(a->argv[1], "info") == 0)
+		return vm_info(a);
+	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++) {
+		if (strcmp(a->argv[1], verbs[i].name) == 0)
+			return vm_act(a, &verbs[i]);
+	}
+	return -EINVAL;
+}
