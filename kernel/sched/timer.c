@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * One-shot timers: a list for each CPU, earliest first, and the APIC timer set
- * for its head. Lists are short (a few timers for each vCPU that last ran
- * here), so that a walk beats a heap.
+ * One-shot timers: a heap for each CPU and the APIC timer set for its first.
+ * Guests choose how many timers there are and when they fire, so nothing here
+ * walks them, and one interrupt runs only a few.
  *
- * Invariant: hardware is armed for a time not later than the head's. A
- * cancelled head leaves it armed: one harmless interrupt is cheaper than
- * reprogramming at each cancel.
+ * Invariant: hardware is armed for a time not later than the first deadline,
+ * unless it is held back (timer_hold_hardware). A cancelled timer leaves it
+ * armed: one harmless interrupt is cheaper than reprogramming at each cancel.
+ *
+ * While a timer's fn runs it belongs to the CPU that runs it: who arms it
+ * elsewhere meanwhile puts it into that CPU's heap. So t->cpu always tells
+ * where its fn may be running, which is what timer_cancel() waits for.
  */
 #include "kernel/cpu/apic.h"
 #include "kernel/cpu/irq.h"
@@ -17,59 +21,110 @@
 #include "kernel/sync/percpu.h"
 #include "kernel/sync/spinlock.h"
 
+/* Between so many, other interrupts get their turn. */
+#define RUN_MAX 16u
+
+/* Beyond any TSC to come; keys must not be 2^63 apart. */
+#define DEADLINE_MAX BIT(62)
+
 struct timer_queue {
 	struct spinlock lock;  /* LOCK_TIMER, irqsave */
-	struct list timers;    /* [lock] */
+	struct prioq timers;   /* [lock] */
 	struct timer *running; /* its fn runs now [lock] */
 	uint64_t hardware;     /* what the APIC is set for; ~0: off [lock] */
+	bool held;	       /* the APIC is left alone [own CPU] */
+	struct cpu *cpu;       /* its timer_next mirrors the first [const] */
 } ALIGNED(64);
 
 static struct timer_queue queues[MAX_CPUS];
 
-/* Lets the hardware know of the head. Own queue, locked. */
+static struct timer *first(const struct timer_queue *q)
+{
+	struct prioq_node *n = prioq_first(&q->timers);
+
+	return n ? container_of(n, struct timer, node) : NULL;
+}
+
+/* After each change of the heap. [lock] */
+static void publish(struct timer_queue *q)
+{
+	struct timer *t = first(q);
+
+	WRITE_ONCE(q->cpu->timer_next, t ? t->deadline : UINT64_MAX);
+}
+
+/* Lets the hardware know of the first. Own queue, locked. */
 static void program(struct timer_queue *q)
 {
-	uint64_t next = UINT64_MAX;
+	uint64_t next = q->cpu->timer_next;
 
-	if (!list_empty(&q->timers))
-		next = list_first(&q->timers, struct timer, link)->deadline;
-	if (next >= q->hardware)
+	if (q->held || next >= q->hardware)
 		return;
 	q->hardware = next;
 	apic_timer_set(next);
 }
 
-static void insert(struct timer_queue *q, struct timer *t)
+/* [lock] */
+static void disarm(struct timer_queue *q, struct timer *t)
 {
-	struct list *pos = q->timers.prev;
+	if (!t->armed)
+		return;
+	prioq_remove(&q->timers, &t->node);
+	t->armed = false;
+	publish(q);
+}
 
-	/* From the end: a new timer is most often the latest one. */
-	while (pos != &q->timers &&
-	       list_entry(pos, struct timer, link)->deadline > t->deadline)
-		pos = pos->prev;
-	list_insert_between(&t->link, pos, pos->next);
-	t->armed = true;
+/* Runs what is due, but not more than RUN_MAX. Own queue, locked. */
+static void run_due(struct timer_queue *q)
+{
+	for (unsigned i = 0; i < RUN_MAX; i++) {
+		struct timer *t = first(q);
+
+		if (!t || t->deadline > rdtsc())
+			break;
+		disarm(q, t);
+		q->running = t;
+		spin_unlock(&q->lock);
+		t->fn(t); /* may arm t again */
+		spin_lock(&q->lock);
+		q->running = NULL;
+	}
 }
 
 static void timer_interrupt(void)
 {
 	struct timer_queue *q = &queues[cpu_id()];
-	struct timer *t;
 
 	spin_lock(&q->lock);
 	q->hardware = UINT64_MAX;
-	while (!list_empty(&q->timers)) {
-		t = list_first(&q->timers, struct timer, link);
-		if (t->deadline > rdtsc())
-			break;
-		list_remove(&t->link);
-		t->armed = false;
-		q->running = t;
-		spin_unlock(&q->lock);
-		t->fn(t); /* may arm t again, or free it */
-		spin_lock(&q->lock);
-		q->running = NULL;
-	}
+	run_due(q);
+	program(q);
+	spin_unlock(&q->lock);
+}
+
+void timer_run_due(void)
+{
+	struct timer_queue *q = &queues[cpu_id()];
+
+	if (timer_next_deadline() > rdtsc())
+		return;
+	this_cpu()->irq_depth++;
+	spin_lock(&q->lock);
+	run_due(q);
+	program(q);
+	spin_unlock(&q->lock);
+	this_cpu()->irq_depth--;
+}
+
+void timer_hold_hardware(bool hold)
+{
+	struct timer_queue *q = &queues[cpu_id()];
+
+	q->held = hold;
+	/* Nobody else lowers what this CPU has been set for. */
+	if (hold || timer_next_deadline() >= READ_ONCE(q->hardware))
+		return;
+	spin_lock(&q->lock);
 	program(q);
 	spin_unlock(&q->lock);
 }
@@ -79,15 +134,17 @@ void timer_init_cpu(void)
 	struct timer_queue *q = &queues[cpu_id()];
 
 	spin_init(&q->lock, LOCK_TIMER, "timer");
-	list_init(&q->timers);
+	prioq_init(&q->timers);
 	q->hardware = UINT64_MAX;
+	q->held = false;
+	q->cpu = this_cpu();
+	publish(q);
 	irq_register(IRQ_VEC_TIMER, timer_interrupt);
 	apic_timer_init_cpu(IRQ_VEC_TIMER);
 }
 
 void timer_init(struct timer *t, void (*fn)(struct timer *t))
 {
-	list_init(&t->link);
 	t->deadline = 0;
 	t->cpu = cpu_id();
 	t->armed = false;
@@ -108,23 +165,35 @@ static struct timer_queue *lock_queue_of(const struct timer *t)
 	}
 }
 
+/* Locks the queue that t shall go to, t being in none. Interrupts are off. */
+static struct timer_queue *take_for_arming(struct timer *t)
+{
+	struct timer_queue *own = &queues[cpu_id()];
+
+	for (;;) {
+		struct timer_queue *q = lock_queue_of(t);
+
+		disarm(q, t);
+		if (q == own || q->running == t)
+			return q;
+		WRITE_ONCE(t->cpu, cpu_id());
+		spin_unlock(&q->lock);
+	}
+}
+
 void timer_arm(struct timer *t, uint64_t tsc_deadline)
 {
 	uint64_t flags = irq_save();
-	struct timer_queue *own = &queues[cpu_id()];
-	struct timer_queue *q = lock_queue_of(t);
+	struct timer_queue *q = take_for_arming(t);
 
-	list_remove(&t->link);
-	if (q != own) {
-		t->armed = false;
-		WRITE_ONCE(t->cpu, cpu_id());
-		spin_unlock(&q->lock);
-		spin_lock(&own->lock);
-	}
-	t->deadline = tsc_deadline;
-	insert(own, t);
-	program(own);
-	spin_unlock(&own->lock);
+	t->deadline = min(tsc_deadline, DEADLINE_MAX);
+	prioq_insert(&q->timers, &t->node, t->deadline);
+	WRITE_ONCE(t->armed, true);
+	publish(q);
+	/* Another CPU programs its hardware when t's fn has returned. */
+	if (q == &queues[cpu_id()])
+		program(q);
+	spin_unlock(&q->lock);
 	irq_restore(flags);
 }
 
@@ -135,8 +204,7 @@ void timer_cancel(struct timer *t)
 		struct timer_queue *q = lock_queue_of(t);
 		bool running = q->running == t;
 
-		list_remove(&t->link);
-		t->armed = false;
+		disarm(q, t);
 		spin_unlock(&q->lock);
 		irq_restore(flags);
 		if (!running)

@@ -2,7 +2,7 @@
 /*
  * Timer queues over a fake APIC timer: what is armed fires once, in order, not
  * early; the hardware is never set later than the first deadline.
- * Sources: kernel/sched/timer.c
+ * Sources: kernel/sched/timer.c kernel/lib/prioq.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -44,7 +44,8 @@ static struct probe {
 	unsigned fired;
 	uint64_t at;
 } probes[NR];
-static uint64_t again_after; /* > 0: probe 0 arms itself again */
+static uint64_t again_after;	/* > 0: probe 0 arms itself again */
+static void (*meanwhile)(void); /* what other CPUs do while an fn runs */
 
 static void fired(struct timer *t)
 {
@@ -55,6 +56,8 @@ static void fired(struct timer *t)
 	p->at = fake_tsc;
 	if (again_after && p == &probes[0])
 		timer_arm(t, fake_tsc + again_after);
+	if (meanwhile)
+		meanwhile();
 }
 
 /* Time passes on both CPUs; interrupts come as the hardware is set. */
@@ -79,6 +82,7 @@ static int reset(void **state)
 	(void)state;
 	fake_tsc = 1000;
 	again_after = 0;
+	meanwhile = NULL;
 	for (unsigned cpu = 0; cpu < 2; cpu++) {
 		fake_cpu_id = cpu;
 		hardware[cpu] = UINT64_MAX;
@@ -180,6 +184,93 @@ static void one_may_arm_itself(void **state)
 	assert_int_equal(probes[0].fired, 10);
 }
 
+/* ---- a timer and several CPUs ---- */
+
+static void arm_on_the_other_cpu(void)
+{
+	uint32_t here = fake_cpu_id;
+
+	meanwhile = NULL;
+	fake_cpu_id = 1;
+	timer_arm(&probes[0].timer, fake_tsc + 100);
+	/* timer_cancel() looks where it says; its fn still runs there. */
+	assert_int_equal(probes[0].timer.cpu, here);
+	fake_cpu_id = here;
+}
+
+static void armed_elsewhere_while_it_runs_it_stays(void **state)
+{
+	(void)state;
+	timer_arm(&probes[0].timer, 2000);
+	meanwhile = arm_on_the_other_cpu;
+	pass(2050);
+	assert_int_equal(probes[0].fired, 1);
+	assert_true(probes[0].timer.armed);
+	/* And fires on time: that CPU's hardware knows. */
+	assert_int_equal(hardware[0], 2100);
+	pass(3000);
+	assert_int_equal(probes[0].fired, 2);
+	assert_int_equal(probes[0].at, 2100);
+}
+
+/* ---- a CPU that serves its timers itself ---- */
+
+static void the_next_deadline_is_known(void **state)
+{
+	(void)state;
+	assert_int_equal(timer_next_deadline(), UINT64_MAX);
+	timer_arm(&probes[0].timer, 5000);
+	timer_arm(&probes[1].timer, 3000);
+	assert_int_equal(timer_next_deadline(), 3000);
+	fake_cpu_id = 1;
+	assert_int_equal(timer_next_deadline(), UINT64_MAX);
+	timer_cancel(&probes[1].timer);
+	fake_cpu_id = 0;
+	assert_int_equal(timer_next_deadline(), 5000);
+	timer_arm(&probes[0].timer, UINT64_MAX);
+	assert_true(timer_next_deadline() > BIT(61));
+	timer_cancel(&probes[0].timer);
+	assert_int_equal(timer_next_deadline(), UINT64_MAX);
+}
+
+static void held_hardware_is_left_alone(void **state)
+{
+	(void)state;
+	timer_hold_hardware(true);
+	timer_arm(&probes[0].timer, 2000);
+	timer_arm(&probes[1].timer, 4000);
+	assert_int_equal(hardware[0], UINT64_MAX);
+	pass(1999);
+	timer_run_due();
+	assert_int_equal(probes[0].fired, 0);
+	pass(2000);
+	timer_run_due();
+	assert_int_equal(probes[0].fired, 1);
+	assert_int_equal(hardware[0], UINT64_MAX);
+	timer_hold_hardware(false);
+	assert_int_equal(hardware[0], 4000);
+	pass(5000);
+	assert_int_equal(probes[1].fired, 1);
+}
+
+static void many_that_are_due_let_others_in(void **state)
+{
+	unsigned fired_now = 0;
+
+	(void)state;
+	for (unsigned i = 0; i < NR; i++)
+		timer_arm(&probes[i].timer, 2000);
+	fake_tsc = 2000;
+	interrupt();
+	for (unsigned i = 0; i < NR; i++)
+		fired_now += probes[i].fired;
+	assert_in_range(fired_now, 1, NR / 2);
+	assert_int_equal(hardware[0], 2000); /* at once again */
+	pass(2001);
+	for (unsigned i = 0; i < NR; i++)
+		assert_int_equal(probes[i].fired, 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -191,6 +282,11 @@ int main(void)
 				       reset),
 		cmocka_unit_test_setup(a_past_deadline_fires_soon, reset),
 		cmocka_unit_test_setup(one_may_arm_itself, reset),
+		cmocka_unit_test_setup(armed_elsewhere_while_it_runs_it_stays,
+				       reset),
+		cmocka_unit_test_setup(the_next_deadline_is_known, reset),
+		cmocka_unit_test_setup(held_hardware_is_left_alone, reset),
+		cmocka_unit_test_setup(many_that_are_due_let_others_in, reset),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -248,7 +248,8 @@ WEAK void mutex_unlock(struct mutex *m)
 uint64_t fake_tsc;
 WEAK uint64_t tsc_khz = 1000000;
 
-static struct list timers = LIST_INIT(timers);
+static struct timer *timers[1024]; /* armed */
+static unsigned nr_timers;
 
 WEAK uint64_t tsc_to_ns(uint64_t ticks)
 {
@@ -273,33 +274,39 @@ WEAK uint64_t clock_boot_epoch(void)
 WEAK void timer_init(struct timer *t, void (*fn)(struct timer *t))
 {
 	*t = (struct timer){ .fn = fn };
-	list_init(&t->link);
-}
-
-WEAK void timer_arm(struct timer *t, uint64_t tsc_deadline)
-{
-	list_remove(&t->link);
-	t->deadline = tsc_deadline;
-	t->cpu = cpu_id();
-	t->armed = true;
-	list_push_back(&timers, &t->link);
 }
 
 WEAK void timer_cancel(struct timer *t)
 {
-	list_remove(&t->link);
+	for (unsigned i = 0; i < nr_timers; i++) {
+		if (timers[i] == t) {
+			timers[i] = timers[--nr_timers];
+			break;
+		}
+	}
 	t->armed = false;
+}
+
+WEAK void timer_arm(struct timer *t, uint64_t tsc_deadline)
+{
+	timer_cancel(t);
+	t->deadline = tsc_deadline;
+	t->cpu = cpu_id();
+	t->armed = true;
+	if (nr_timers == ARRAY_SIZE(timers))
+		panic("too many timers");
+	timers[nr_timers++] = t;
 }
 
 /* The armed timer with the earliest deadline not after `until`, or NULL. */
 static struct timer *earliest_timer(uint64_t until)
 {
-	struct timer *t, *best = NULL;
+	struct timer *best = NULL;
 
-	list_for_each (t, &timers, link)
-		if (t->deadline <= until &&
-		    (!best || t->deadline < best->deadline))
-			best = t;
+	for (unsigned i = 0; i < nr_timers; i++)
+		if (timers[i]->deadline <= until &&
+		    (!best || timers[i]->deadline < best->deadline))
+			best = timers[i];
 	return best;
 }
 
