@@ -230,22 +230,24 @@ int cmd_echo(const struct shell_args *a)
 	return 0;
 }
 
+static bool never(void *arg)
+{
+	(void)arg;
+	return false;
+}
+
 int cmd_sleep(const struct shell_args *a)
 {
-	uint64_t seconds, deadline;
+	struct waitq nobody;
+	uint64_t seconds;
 
 	if (a->argc != 2 || str_to_u64(a->argv[1], &seconds) != 0 ||
 	    seconds > 86400)
 		return -EINVAL;
-	deadline = rdtsc() + ns_to_tsc(seconds * 1000000000ull);
-	while (rdtsc() < deadline) {
-		if (shell_interrupted()) {
-			out_fail(a, "interrupted");
-			return 0;
-		}
-		thread_park_until(deadline);
-	}
-	if (a->json)
+	waitq_init(&nobody);
+	if (shell_wait(&nobody, never, NULL, seconds * 1000000000ull) == -EINTR)
+		out_fail(a, "interrupted");
+	else if (a->json)
 		out_done(a, "slept %llu s", (unsigned long long)seconds);
 	return 0;
 }

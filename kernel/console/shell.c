@@ -10,7 +10,9 @@
 #include "kernel/console/hostcon.h"
 #include "kernel/console/shell_priv.h"
 #include "kernel/cpu/machine.h"
+#include "kernel/lib/errno.h"
 #include "kernel/lib/lib.h"
+#include "kernel/sched/clock.h"
 #include "kernel/sched/thread.h"
 #include "kernel/sync/log.h"
 
@@ -59,6 +61,55 @@ bool shell_interrupted(void)
 		}
 	}
 	return false;
+}
+
+/* With nobody to wake the waiter, it looks this often. */
+#define ASK_AGAIN_NS 100000000ull
+
+/* Until the next look at what is waited for; `now` and `end` are TSCs. */
+static void wait_some(const struct waitq *wq, uint64_t now, uint64_t end)
+{
+	uint64_t again = wq ? UINT64_MAX : now + ns_to_tsc(ASK_AGAIN_NS);
+	uint64_t until = min(again, end);
+
+	if (until == UINT64_MAX)
+		thread_park();
+	else
+		thread_park_until(until);
+}
+
+static int wait_loop(const struct waitq *wq, bool (*done)(void *arg), void *arg,
+		     uint64_t end)
+{
+	for (;;) {
+		uint64_t now = rdtsc();
+
+		if (done(arg))
+			return 0;
+		if (shell_interrupted())
+			return -EINTR;
+		if (now >= end)
+			return -ETIMEDOUT;
+		wait_some(wq, now, end);
+	}
+}
+
+int shell_wait(struct waitq *wq, bool (*done)(void *arg), void *arg,
+	       uint64_t timeout_ns)
+{
+	uint64_t end = UINT64_MAX;
+	struct waitq_entry e;
+	int err;
+
+	if (timeout_ns != SHELL_NO_LIMIT)
+		end = rdtsc() + ns_to_tsc(timeout_ns);
+	out_flush();
+	if (wq)
+		waitq_prepare(wq, &e);
+	err = wait_loop(wq, done, arg, end);
+	if (wq)
+		waitq_finish(wq, &e);
+	return err;
 }
 
 /* ---- the edited line ---- */

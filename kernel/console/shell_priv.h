@@ -91,6 +91,19 @@ bool shell_interrupted(void);
 /* Next byte of input, -1: none now. */
 int shell_next_key(void);
 
+struct waitq;
+
+/*
+ * For commands that wait for something: returns when done(arg) is true (0),
+ * when Ctrl-C was typed (-EINTR), or when timeout_ns have passed
+ * (-ETIMEDOUT; SHELL_NO_LIMIT: never). Whoever makes it true wakes wq; wq
+ * NULL: nobody does, done is asked ten times a second. No lock held. What has
+ * been printed so far is on the terminal meanwhile.
+ */
+#define SHELL_NO_LIMIT UINT64_MAX
+MUST_CHECK int shell_wait(struct waitq *wq, bool (*done)(void *arg), void *arg,
+			  uint64_t timeout_ns);
+
 /* ---- vmx/admin/guestcon.c ---- */
 struct vm;
 /* Gives the console to the VM until Ctrl-T. */

@@ -428,6 +428,64 @@ static void stop_web(void)
 	web.state = VM_OFF;
 }
 
+/* ---- waiting for something ---- */
+
+static unsigned nr_asked, done_after;
+
+static bool asked_often_enough(void *arg)
+{
+	assert_ptr_equal(arg, &nr_asked);
+	return ++nr_asked > done_after;
+}
+
+static void type_interrupt(void)
+{
+	fake_tsc += 1000;
+	input = nr_asked == 2 ? "later\x03" : "";
+}
+
+static void pass_time(void)
+{
+	fake_tsc += 1000000000;
+}
+
+/* Each wait ends by what is waited for, by Ctrl-C, or by its limit. */
+static void test_waits_end(void **state)
+{
+	struct waitq wq;
+
+	(void)state;
+	waitq_init(&wq);
+	done_after = nr_asked = 0;
+	assert_int_equal(shell_wait(&wq, asked_often_enough, &nr_asked, 0), 0);
+	assert_int_equal(nr_asked, 1);
+
+	fake_park_hook = pass_time;
+	nr_asked = 0;
+	done_after = 3;
+	assert_int_equal(
+		shell_wait(&wq, asked_often_enough, &nr_asked, SHELL_NO_LIMIT),
+		0);
+	nr_asked = 0;
+	assert_int_equal(
+		shell_wait(NULL, asked_often_enough, &nr_asked, SHELL_NO_LIMIT),
+		0);
+	nr_asked = 0;
+	done_after = 1000;
+	assert_int_equal(
+		shell_wait(NULL, asked_often_enough, &nr_asked, 5000000000ull),
+		-ETIMEDOUT);
+	assert_int_equal(nr_asked, 6);
+
+	fake_park_hook = type_interrupt;
+	nr_asked = 0;
+	assert_int_equal(
+		shell_wait(&wq, asked_often_enough, &nr_asked, SHELL_NO_LIMIT),
+		-EINTR);
+	fake_park_hook = NULL;
+	assert_true(list_empty(&wq.waiters));
+}
+
 static void test_guest_console(void **state)
 {
 	static const struct step script[] = { { .prints = "early\r\n",
@@ -515,6 +573,7 @@ int main(void)
 				       set_up),
 		cmocka_unit_test_setup(test_too_long_line, set_up),
 		cmocka_unit_test_setup(test_sleep_is_interrupted, set_up),
+		cmocka_unit_test_setup(test_waits_end, set_up),
 		cmocka_unit_test_setup(test_guest_console, set_up),
 		cmocka_unit_test_setup(
 			test_flooding_guest_does_not_hold_the_console, set_up),
