@@ -9,6 +9,10 @@ MAKEFLAGS += --no-builtin-rules
 .SUFFIXES:
 .DELETE_ON_ERROR:
 
+# A line for each step; V=1 shows the commands instead, -s neither.
+silent = $(findstring s,$(firstword -$(MAKEFLAGS)))
+step = $(if $(V),,@$(if $(silent),,printf '  %-6s %s\n' $(1) $@ &&))
+
 ROOMS := kernel kernel/lib kernel/sync kernel/cpu kernel/sched kernel/console \
 	kernel/config mm vmx vmx/devices vmx/admin drivers
 SRC_C := $(filter-out %/asm_offsets.c,$(foreach r,$(ROOMS),$(wildcard $(r)/*.c)))
@@ -45,7 +49,7 @@ $(B)/gen/version.h: FORCE
 # Constants of C for nasm; see kernel/lib/asm_define.h.
 $(B)/obj/%/asm_offsets.s: %/asm_offsets.c | $(B)/gen/version.h
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) -MMD -MF $(@:.s=.d) -MT $@ -S -o $@ $<
+	$(call step,CC) $(CC) $(CFLAGS) -MMD -MF $(@:.s=.d) -MT $@ -S -o $@ $<
 
 $(B)/offsets.inc: $(OFFS:%.c=$(B)/obj/%.s)
 	@mkdir -p $(@D)
@@ -57,30 +61,30 @@ $(B)/offsets.inc: $(OFFS:%.c=$(B)/obj/%.s)
 
 $(B)/obj/%.c.o: %.c | $(B)/gen/version.h
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) -MMD -MF $(@:.o=.d) -c -o $@ $<
+	$(call step,CC) $(CC) $(CFLAGS) -MMD -MF $(@:.o=.d) -c -o $@ $<
 
 $(B)/obj/%.asm.o: %.asm $(B)/offsets.inc
 	@mkdir -p $(@D)
-	nasm -f elf64 -g -F dwarf -Werror -I$(B)/ -I./ -MD $(@:.o=.d) -o $@ $<
+	$(call step,ASM) nasm -f elf64 -g -F dwarf -Werror -I$(B)/ -I./ -MD $(@:.o=.d) -o $@ $<
 
 # Two passes: the first link tells the addresses of functions, the second
 # adds the table of their names. It must not have moved them.
 $(B)/syms0.c: kernel/mksyms.py
 	@mkdir -p $(@D)
-	kernel/mksyms.py $@
+	$(call step,GEN) kernel/mksyms.py $@
 
 $(B)/symbols.c: $(B)/pass1.elf kernel/mksyms.py
-	nm -n $< >$(B)/pass1.nm
-	kernel/mksyms.py $@ $(B)/pass1.nm
+	@nm -n $< >$(B)/pass1.nm
+	$(call step,GEN) kernel/mksyms.py $@ $(B)/pass1.nm
 
 $(B)/syms0.o $(B)/symbols.o: %.o: %.c kernel/cpu/symbols.h
-	$(CC) $(CFLAGS) -c -o $@ $<
+	$(call step,CC) $(CC) $(CFLAGS) -c -o $@ $<
 
 $(B)/pass1.elf: $(OBJ) $(B)/syms0.o linker.ld
-	$(LD) $(LDFLAGS) -o $@ $(OBJ) $(B)/syms0.o
+	$(call step,LD) $(LD) $(LDFLAGS) -o $@ $(OBJ) $(B)/syms0.o
 
 $(B)/aerostat.elf: $(OBJ) $(B)/symbols.o linker.ld
-	$(LD) $(LDFLAGS) -Map $(B)/aerostat.map -o $@ $(OBJ) $(B)/symbols.o
+	$(call step,LD) $(LD) $(LDFLAGS) -Map $(B)/aerostat.map -o $@ $(OBJ) $(B)/symbols.o
 	@nm -n $@ | grep -i ' t ' >$(B)/pass2.txt
 	@grep -i ' t ' $(B)/pass1.nm | cmp - $(B)/pass2.txt
 
@@ -101,18 +105,18 @@ unit_sources = $(shell sed -n 's/^ \* Sources: *//p' tests/unit/$(1).c)
 
 $(B)/unit/obj/%.c.o: %.c | $(B)/gen/version.h
 	@mkdir -p $(@D)
-	$(CC) $(UNIT_CFLAGS) -MMD -MF $(@:.o=.d) -c -o $@ $<
+	$(call step,CC) $(CC) $(UNIT_CFLAGS) -MMD -MF $(@:.o=.d) -c -o $@ $<
 
 $(B)/unit/fakes.a: $(UNIT_FAKES)
 	@mkdir -p $(@D)
 	@rm -f $@
-	$(AR) rcs $@ $^
+	$(call step,AR) $(AR) rcs $@ $^
 
 define unit_rule
 $(B)/unit/$(1): $(B)/unit/obj/tests/unit/$(1).c.o \
 		$(patsubst %,$(B)/unit/obj/%.o,$(call unit_sources,$(1))) \
 		$(B)/unit/fakes.a
-	$$(CC) $$(UNIT_CFLAGS) -o $$@ $$^ -lcmocka
+	$$(call step,LD) $$(CC) $$(UNIT_CFLAGS) -o $$@ $$^ -lcmocka
 endef
 $(foreach t,$(UNIT),$(eval $(call unit_rule,$(t))))
 
@@ -128,14 +132,13 @@ test: deps
 	@tests/run.py all $(if $(T),--only '$(T)')
 
 image: deps
-	@echo "Building build/aerostat.img"
-	@$(MAKE) -s -j$$(nproc) $(B)/aerostat.img
+	@$(MAKE) --no-print-directory -j$$(nproc) $(B)/aerostat.img
 
 run: image
 	@boot/run.py $(B)/aerostat.img
 
 bench: deps
-	@$(MAKE) -s -j$$(nproc) all
+	@$(MAKE) --no-print-directory -j$$(nproc) all
 	@tests/bench/run.py
 
 # The Debian packages that building, running and testing need.

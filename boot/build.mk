@@ -15,24 +15,24 @@ EFI_CFLAGS := -std=gnu11 -ffreestanding -mno-red-zone -mgeneral-regs-only -O2 \
 
 $(B)/efi/%.c.o: %.c | $(B)/gen/version.h
 	@mkdir -p $(@D)
-	$(CC) $(EFI_CFLAGS) -MMD -MF $(@:.o=.d) -c -o $@ $<
+	$(call step,CC) $(CC) $(EFI_CFLAGS) -MMD -MF $(@:.o=.d) -c -o $@ $<
 
 $(B)/efi/aerostat.elf: $(B)/aerostat.elf
 	@mkdir -p $(@D)
-	objcopy --strip-all $< $@
+	$(call step,STRIP) objcopy --strip-all $< $@
 
 $(B)/efi/boot/image.asm.o: boot/image.asm $(B)/efi/aerostat.elf
 	@mkdir -p $(@D)
-	nasm -f elf64 -DKERNEL_ELF='"$(B)/efi/aerostat.elf"' -o $@ $<
+	$(call step,ASM) nasm -f elf64 -DKERNEL_ELF='"$(B)/efi/aerostat.elf"' -o $@ $<
 
 $(B)/efi/loader.so: $(EFI_OBJ)
-	$(LD) -nostdlib -shared -Bsymbolic -znocombreloc -znoexecstack \
+	$(call step,LD) $(LD) -nostdlib -shared -Bsymbolic -znocombreloc -znoexecstack \
 		--no-undefined --no-warn-rwx-segments \
 		-T /usr/lib/elf_x86_64_efi.lds -o $@ \
 		/usr/lib/crt0-efi-x86_64.o $^ /usr/lib/libgnuefi.a
 
 $(B)/BOOTX64.EFI: $(B)/efi/loader.so
-	objcopy -j .text -j .sdata -j .data -j .dynamic -j .dynsym -j .rel \
+	$(call step,EFI) objcopy -j .text -j .sdata -j .data -j .dynamic -j .dynsym -j .rel \
 		-j .rela -j .rel.* -j .rela.* -j .reloc \
 		--target efi-app-x86_64 --subsystem=10 $< $@
 
@@ -48,4 +48,4 @@ $(B)/aerostat.img: boot/mkimage.py boot/aerostat.conf $(B)/BOOTX64.EFI \
 	@rm -rf $(IMAGE_DIR) && mkdir -p $(IMAGE_DIR)/aerostat
 	@cp boot/aerostat.conf $(B)/guest/initramfs.img $(B)/guest/vmlinuz \
 		$(IMAGE_DIR)/aerostat/
-	boot/mkimage.py $@ $(IMAGE_DIR)
+	$(call step,IMAGE) boot/mkimage.py $@ $(IMAGE_DIR)

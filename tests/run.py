@@ -121,14 +121,14 @@ def run_only(name, tally):
         if run_step("build", ["make", "-s", "build/unit/" + unit[0]], tally):
             run_unit(unit, tally)
         return
-    if run_step("build", ["make", "-s", jobs(), "all"], tally):
+    if run_step("build", ["make", "--no-print-directory", jobs(), "all"], tally):
         if not run_emu(name, tally):
             print("no test is named %r" % name)
             tally.add(0, 1)
 
 
 def run_all(tally):
-    if not run_step("build", ["make", "-s", jobs(), "all"], tally):
+    if not run_step("build", ["make", "--no-print-directory", jobs(), "all"], tally):
         return
     run_step("lint", ["make", "-s", "lint"], tally)
     names = unit_names()

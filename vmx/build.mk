@@ -3,7 +3,7 @@
 
 $(B)/gen/dsdt_aml.h: vmx/dsdt.asl
 	@mkdir -p $(@D)
-	iasl -vs -we -tc -p $(B)/gen/dsdt $< >$(B)/gen/dsdt.log || \
+	$(call step,IASL) iasl -vs -we -tc -p $(B)/gen/dsdt $< >$(B)/gen/dsdt.log || \
 		{ cat $(B)/gen/dsdt.log; exit 1; }
 	@sed 's/^unsigned char/static const unsigned char/' \
 		$(B)/gen/dsdt.hex >$@

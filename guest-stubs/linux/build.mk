@@ -24,16 +24,16 @@ $(VMLINUZ): $(DEBIAN)/release
 $(GUEST)/aerostat.ko: $(MODULE_SRC) guest-stubs/abi.h $(DEBIAN)/release
 	@mkdir -p $(GUEST)/module
 	@cp $(MODULE_SRC) guest-stubs/abi.h $(GUEST)/module/
-	@env -u MAKEFLAGS -u MFLAGS $(MAKE) -s -C \
+	$(call step,KBUILD) env -u MAKEFLAGS -u MFLAGS $(MAKE) -s -C \
 		$(abspath $(DEBIAN))/usr/src/linux-headers-$$(cat $(DEBIAN)/release) \
-		M=$(abspath $(GUEST)/module) modules
+		M=$(abspath $(GUEST)/module) CONFIG_DEBUG_INFO_BTF_MODULES= modules
 	@cp $(GUEST)/module/aerostat.ko $@
 
 $(GUEST)/initramfs.img: $(INITRAMFS_SRC) $(MODULE)
-	guest-stubs/linux/mkinitramfs.py $@ $(MODULE:%=--module %)
+	$(call step,INITRD) guest-stubs/linux/mkinitramfs.py $@ $(MODULE:%=--module %)
 
 $(GUEST)/initramfs-test.img: $(INITRAMFS_SRC) $(MODULE) \
 		guest-stubs/linux/verify.sh
-	guest-stubs/linux/mkinitramfs.py $@ $(MODULE:%=--module %) \
+	$(call step,INITRD) guest-stubs/linux/mkinitramfs.py $@ $(MODULE:%=--module %) \
 		--program /usr/sbin/memtester \
 		--file guest-stubs/linux/verify.sh=/bin/verify

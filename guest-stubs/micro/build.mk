@@ -13,15 +13,15 @@ ALL += $(MICRO_NAMES:%=$(MICRO)/%.elf)
 
 $(MICRO)/obj/%.o: guest-stubs/micro/%.c
 	@mkdir -p $(@D)
-	$(CC) $(MICRO_CFLAGS) -MMD -c -o $@ $<
+	$(call step,CC) $(CC) $(MICRO_CFLAGS) -MMD -c -o $@ $<
 
 $(MICRO)/obj/entry.o: guest-stubs/micro/entry.asm
 	@mkdir -p $(@D)
-	nasm -f elf64 -Werror -o $@ $<
+	$(call step,ASM) nasm -f elf64 -Werror -o $@ $<
 
 $(MICRO)/%.elf: $(MICRO)/obj/guest_%.o $(MICRO)/obj/runtime.o \
 		$(MICRO)/obj/entry.o guest-stubs/micro/micro.ld
-	$(LD) -nostdlib -static -no-pie -z noexecstack -z max-page-size=4096 \
+	$(call step,LD) $(LD) -nostdlib -static -no-pie -z noexecstack -z max-page-size=4096 \
 		--no-warn-rwx-segments --build-id=none \
 		-T guest-stubs/micro/micro.ld -o $(@:.elf=.elf64) \
 		$(filter %.o,$^)

@@ -46,13 +46,17 @@ const struct shell_cmd shell_cmds[] = {
 	  "on the console by themselves.\n",
 	  .run = cmd_log, .words = log_words,
 	  .args = { SHELL_ARG_WORD, SHELL_ARG_WORD } },
-	{ "mem", "mem\nmem host\nmem NAME SIZE",
+	{ "mem",
+	  "mem\nmem host\nmem NAME\nmem NAME SIZE [--wait] [--timeout=S]\n"
+	  "mem NAME +SIZE|-SIZE [--wait] [--timeout=S]",
 	  "who has which memory; change a VM's target",
 	  "`mem` lists the host by type and every VM, in MiB: RESID has\n"
 	  "host memory, HOLLOW was never touched, BALLOON was given back,\n"
-	  "ZERO is read but never written. `mem host` has the details.\n"
-	  "`mem NAME SIZE` sets the VM's target, for example `mem web 512M`;\n"
-	  "it must lie between mem.min and mem.boot.\n",
+	  "ZERO is read but never written. `mem host` and `mem NAME` have the\n"
+	  "details. `mem NAME SIZE` sets the VM's target, for example\n"
+	  "`mem web 512M`, and +64M or -64M changes it; it must lie between\n"
+	  "mem.min and mem.boot. --wait waits until the guest has reached it,\n"
+	  "at most 60 s or those of --timeout (0: no end); Ctrl-C leaves.\n",
 	  .run = cmd_mem, .words = mem_words,
 	  .args = { SHELL_ARG_VM | SHELL_ARG_WORD } },
 	{ "poweroff", "poweroff", "kill all VMs and switch the machine off",

@@ -24,6 +24,19 @@ void out_flush(void)
 		conrow_release("", 0);
 }
 
+void out_row(const char *text)
+{
+	static char shown[81];
+
+	out_flush();
+	if (strcmp(text, shown) == 0)
+		return;
+	(void)str_copy(shown, text, sizeof(shown));
+	conrow_write("\r\x1b[K", 4);
+	conrow_write(shown, strlen(shown));
+	conrow_release(shown, strlen(shown));
+}
+
 static void out_write(void *arg, const char *s, size_t n)
 {
 	(void)arg;

@@ -69,6 +69,11 @@ void out_printf(const char *fmt, ...) PRINTF(1, 2);
 void out_str(const char *s);
 /* Hands over what is buffered; the row is free again after whole lines. */
 void out_flush(void);
+/*
+ * Shows text on the last row until the next call, "" clears it; log lines
+ * appear above. After whole lines only.
+ */
+void out_row(const char *text);
 /* "error: ..." or {"error":"..."}. */
 void out_fail(const struct shell_args *a, const char *fmt, ...) PRINTF(2, 3);
 /* The text, or {"ok":true,"message":"..."}. */

@@ -293,10 +293,19 @@ bool memdev_get_guest_stats(struct vm *vm, struct aerostat_guest_stats *out)
 	return true;
 }
 
+bool has_driver = true;
+uint64_t resize_ticks;
+
+bool memdev_has_driver(struct vm *vm)
+{
+	(void)vm;
+	return has_driver;
+}
+
 uint64_t memdev_resize_ticks(struct vm *vm)
 {
 	(void)vm;
-	return 123456;
+	return resize_ticks;
 }
 
 /* ---- a guest's UART ---- */
@@ -401,6 +410,8 @@ int set_up(void **state)
 	guest_end = 0;
 	guest_oldest = 0;
 	nr_audit_errors = 0;
+	has_driver = true;
+	resize_ticks = 123456;
 	fake_tsc = 90061000000000ull;
 	clear_screen();
 	return 0;

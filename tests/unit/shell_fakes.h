@@ -29,6 +29,8 @@ extern unsigned nr_audit_errors; /* that mm_audit() finds */
 extern struct vm web, db;
 extern bool has_vms;
 extern uint64_t last_target;
+extern bool has_driver;	      /* the guest's, of the memory device */
+extern uint64_t resize_ticks; /* 0: the target is not reached yet */
 
 /* ---- the UART of each guest ---- */
 extern char guest_out[VUART_RING * 2];

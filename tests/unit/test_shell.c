@@ -10,6 +10,8 @@
  * Sources: vmx/admin/cmd_mem.c vmx/admin/cmd_stats.c kernel/console/cmd_host.c
  * Sources: kernel/console/cmd_help.c kernel/lib/json.c
  * Sources: kernel/console/lineedit.c kernel/lib/lib.c
+ * Sources: vmx/admin/admin.c
+ * Sources: vmx/admin/cmd_mem_vm.c
  * Sources: kernel/config/config_doc.c kernel/config/config.c
  * Sources: kernel/config/config_value.c kernel/sched/cmd_selftest.c
  */
@@ -183,9 +185,7 @@ static const struct {
 	{ "vm start web", "web: started\n" },
 	{ "mem web 128M", "web: target 128 MiB\n" },
 	{ "mem web 1M", "error: mem web 1M: below mem.min = 64 MiB\n" },
-	{ "mem web x", "error: 'x' is not a size; expected a number with K, M "
-		       "or G, such as 512M\n" },
-	{ "mem x", "error: wrong arguments; see `help mem`\n" },
+	{ "mem x", "error: no VM 'x'; `vm list` shows all\n" },
 	{ "log 1", "[    3.0] debug c: third\n" },
 	{ "log 1 info", "[    2.0] error b: \"quoted\"\n" },
 	{ "log err", "[    2.0] error b: \"quoted\"\n" },

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* `mem`: where the host's memory is, what each VM has, and changing it. */
-#include "kernel/console/shell_priv.h"
+/* `mem`: where the host's memory is, and what each VM has. */
 #include "kernel/lib/errno.h"
 #include "kernel/lib/lib.h"
 #include "mm/frame.h"
 #include "mm/heap.h"
-#include "vmx/admin/vm_view.h"
+#include "vmx/admin/admin.h"
 
 /* ---- the host ---- */
 
@@ -153,28 +152,6 @@ static void vm_row(const struct vm_view *v)
 		   m->waiting ? " waits for host memory" : "");
 }
 
-static void vm_json(struct json *j, const struct vm_view *v)
-{
-	const struct gspace_stats *m = &v->mem;
-
-	json_open_object(j, NULL);
-	json_str(j, "name", v->cfg->name);
-	json_str(j, "state", vm_state_name(v->state));
-	json_u64(j, "size", m->size << PAGE_SHIFT);
-	json_u64(j, "resident", m->state[PG_RESIDENT] << PAGE_SHIFT);
-	json_u64(j, "hollow", m->state[PG_HOLLOW] << PAGE_SHIFT);
-	json_u64(j, "ballooned", m->state[PG_BALLOONED] << PAGE_SHIFT);
-	json_u64(j, "zero", m->state[PG_ZERO] << PAGE_SHIFT);
-	json_u64(j, "unplugged", m->state[PG_UNPLUGGED] << PAGE_SHIFT);
-	json_u64(j, "target", m->target << PAGE_SHIFT);
-	json_u64(j, "min", m->min << PAGE_SHIFT);
-	json_u64(j, "boot", m->boot << PAGE_SHIFT);
-	json_u64(j, "max", m->max << PAGE_SHIFT);
-	json_u64(j, "overhead", m->meta_frames << PAGE_SHIFT);
-	json_bool(j, "waiting", m->waiting);
-	json_close_object(j);
-}
-
 static void mem_all_json(const struct frame_stats *s)
 {
 	struct json *j = out_json();
@@ -185,7 +162,9 @@ static void mem_all_json(const struct frame_stats *s)
 	json_open_array(j, "vms");
 	for (struct vm *vm = vm_first(); vm; vm = vm_next(vm)) {
 		vm_view_take(vm, &v);
-		vm_json(j, &v);
+		json_open_object(j, NULL);
+		mem_json_members(j, &v);
+		json_close_object(j);
 	}
 	json_close_array(j);
 	json_close_object(j);
@@ -212,43 +191,13 @@ static void mem_all(const struct shell_args *a)
 	}
 }
 
-/* ---- mem NAME SIZE ---- */
-
-static void mem_set(const struct shell_args *a)
-{
-	struct vm *vm = cmd_find_vm(a, a->argv[1]);
-	char why[128] = "", text[16];
-	uint64_t nbytes;
-	int err;
-
-	if (!vm)
-		return;
-	if (str_to_bytes(a->argv[2], &nbytes) != 0) {
-		out_fail(a,
-			 "'%.40s' is not a size; expected a number with K, M "
-			 "or G, such as 512M",
-			 a->argv[2]);
-		return;
-	}
-	err = vm_set_mem_target(vm, nbytes, why);
-	if (err && !why[0])
-		(void)snprintf(why, sizeof(why), "error %d", -err);
-	if (err)
-		out_fail(a, "mem %s %.40s: %s", a->argv[1], a->argv[2], why);
-	else
-		out_done(a, "%s: target %s", a->argv[1],
-			 bytes_to_str(nbytes, text, sizeof(text)));
-}
-
 int cmd_mem(const struct shell_args *a)
 {
 	if (a->argc == 1)
 		mem_all(a);
 	else if (a->argc == 2 && strcmp(a->argv[1], "host") == 0)
 		mem_host(a);
-	else if (a->argc == 3)
-		mem_set(a);
 	else
-		return -EINVAL;
+		return mem_vm(a);
 	return 0;
 }

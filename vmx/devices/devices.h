@@ -111,6 +111,8 @@ void memdev_notify_target(struct vm *vm);
  * yet, or no change in this run.
  */
 uint64_t memdev_resize_ticks(struct vm *vm);
+/* True if a driver in the guest listens (it made MEM_SETUP). */
+bool memdev_has_driver(struct vm *vm);
 bool memdev_request_shutdown(struct vm *vm);
 /* Asks for fresh statistics; they come a little later. False: no driver. */
 bool memdev_request_stats(struct vm *vm);

@@ -170,6 +170,11 @@ void memdev_notify_target(struct vm *vm)
 		post_event(d, AEROSTAT_EV_TARGET);
 }
 
+bool memdev_has_driver(struct vm *vm)
+{
+	return vm->dev && is_ready(vm->dev);
+}
+
 bool memdev_request_shutdown(struct vm *vm)
 {
 	struct vm_devices *d = vm->dev;

@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Commands about VMs that change something or wait, over fake VMs.
+ *
+ * Sources: tests/unit/shell_fakes.c kernel/console/shell.c
+ * Sources: kernel/console/shell_parse.c kernel/console/shell_out.c
+ * Sources: kernel/console/complete.c kernel/console/conrow.c
+ * Sources: vmx/admin/guestcon.c vmx/admin/vm_view.c vmx/admin/cmd_vm.c
+ * Sources: vmx/admin/cmd_mem.c vmx/admin/cmd_stats.c kernel/console/cmd_host.c
+ * Sources: kernel/console/cmd_help.c kernel/lib/json.c
+ * Sources: kernel/console/lineedit.c kernel/lib/lib.c
+ * Sources: kernel/config/config_doc.c kernel/config/config.c
+ * Sources: kernel/config/config_value.c kernel/sched/cmd_selftest.c
+ * Sources: vmx/admin/admin.c
+ * Sources: vmx/admin/cmd_mem_vm.c
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+/* cmocka.h needs the four above */
+#include <cmocka.h>
+
+#include "fakes.h"
+#include "kernel/lib/errno.h"
+#include "kernel/lib/lib.h"
+#include "shell_fakes.h"
+
+#define CTRL_C "\x03"
+
+/* What a command prints, without what came and went on the last row. */
+static void assert_answers(const char *line, const char *says)
+{
+	const char *out = output_of(line);
+	const char *row = strstr(out, "\r\x1b[K");
+
+	while (row) {
+		out = row + 4;
+		row = strstr(out, "\r\x1b[K");
+	}
+	assert_string_equal(out, says);
+}
+
+/* ---- mem NAME ---- */
+
+static void test_mem_of_one_vm(void **state)
+{
+	const char *s = output_of("mem web");
+
+	(void)state;
+	assert_ptr_equal(strstr(s, "web is running and waits for host memory"),
+			 s);
+	assert_non_null(strstr(s, "size           256.0 MiB"));
+	assert_non_null(strstr(s, " resident       48.5 MiB"));
+	assert_non_null(strstr(s, "target         256.0 MiB  what the guest"));
+	assert_non_null(strstr(s, "mem.min         64.0 MiB"));
+	assert_non_null(strstr(s, "guest says 0.0 MiB free"));
+	has_driver = false;
+	assert_non_null(strstr(output_of("mem web"), "no driver in the guest"));
+	/* Without a run there is only what the configuration says. */
+	s = output_of("mem db");
+	assert_ptr_equal(strstr(s, "db is off\nmem.min"), s);
+	assert_non_null(strstr(output_of("mem web -j"), "\"driver\":false"));
+}
+
+static void test_mem_target(void **state)
+{
+	(void)state;
+	assert_answers("mem web 128M", "web: target 128 MiB\n");
+	assert_int_equal(last_target, 128 << 20);
+	/* Relative to 256 MiB, the fake space's target. */
+	assert_answers("mem web -64M", "web: target 192 MiB\n");
+	assert_answers("mem web +64M", "web: target 320 MiB\n");
+	assert_answers("mem web -1G",
+		       "error: mem web -1G: below mem.min = 64 MiB\n");
+	/* No wrapping into something allowed. */
+	output_of("mem web +18446744073709551615");
+	assert_true(last_target == ~0ull);
+	assert_answers("mem db +1M", "error: mem db +1M: it is off\n");
+	assert_answers("mem web x",
+		       "error: 'x' is not a size; expected a number with K, M "
+		       "or G, such as 512M, or a change, such as +64M\n");
+	assert_answers("mem web -", "error: '-' is not a size; expected a "
+				    "number with K, M or G, such as 512M, or a "
+				    "change, such as +64M\n");
+	assert_answers("mem web 128M now",
+		       "error: wrong arguments; see `help mem`\n");
+	assert_answers("mem web 128M --timeout=soon",
+		       "error: wrong arguments; see `help mem`\n");
+}
+
+static void test_mem_warns_at_once_without_driver(void **state)
+{
+	(void)state;
+	has_driver = false;
+	assert_answers("mem web 128M --wait",
+		       "web: target 128 MiB\nwarning: no memory driver "
+		       "(aerostat.ko) listens in the guest: it keeps what it "
+		       "has\n");
+	assert_non_null(strstr(output_of("mem web 128M -j"),
+			       "\"ok\":true,\"message\":\"128 MiB\","
+			       "\"warning\":\"no memory driver"));
+}
+
+static unsigned looks;
+
+/* Each wait of the console: the guest is there at the third. */
+static void reach_at_third(void)
+{
+	fake_tsc += 100000000;
+	if (++looks == 3)
+		resize_ticks = 1;
+}
+
+static void interrupt_at_third(void)
+{
+	fake_tsc += 100000000;
+	if (++looks == 3)
+		input = CTRL_C;
+}
+
+static void end_at_third(void)
+{
+	fake_tsc += 100000000;
+	if (++looks == 3)
+		web.state = VM_OFF;
+}
+
+static void time_passes(void)
+{
+	fake_tsc += 100000000;
+	looks++;
+}
+
+static void begin_wait(void (*hook)(void))
+{
+	resize_ticks = 0;
+	looks = 0;
+	fake_park_hook = hook;
+}
+
+static void test_mem_wait(void **state)
+{
+	(void)state;
+	begin_wait(reach_at_third);
+	output_of("mem web 128M --wait");
+	assert_non_null(strstr(screen, "web: 256.0 MiB, target 128.0 MiB "
+				       "(Ctrl-C: leave)"));
+	assert_non_null(strstr(screen, "web: has reached 128.0 MiB\n"));
+	begin_wait(interrupt_at_third);
+	assert_answers("mem web 128M --wait",
+		       "error: mem web: interrupted; it has 256.0 MiB and goes "
+		       "on\n");
+	begin_wait(end_at_third);
+	assert_answers("mem web 128M --wait",
+		       "error: mem web: its run ended before\n");
+	web.state = VM_RUNNING;
+	begin_wait(time_passes);
+	assert_answers("mem web 128M --timeout=2",
+		       "error: mem web: not reached in time; it has 256.0 MiB "
+		       "and goes on\n");
+	assert_int_equal(looks, 20);
+	/* As JSON: the answer only, no progress. */
+	begin_wait(reach_at_third);
+	assert_string_equal(output_of("mem web 128M --wait -j"),
+			    "{\"ok\":true,\"message\":"
+			    "\"web: has reached 128.0 MiB\"}\n");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(test_mem_of_one_vm, set_up),
+		cmocka_unit_test_setup(test_mem_target, set_up),
+		cmocka_unit_test_setup(test_mem_warns_at_once_without_driver,
+				       set_up),
+		cmocka_unit_test_setup(test_mem_wait, set_up),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
