@@ -27,6 +27,7 @@
 #include "mm/hostpt.h"
 #include "mm/init.h"
 #include "version.h"
+#include "vmx/admin/admin.h"
 #include "vmx/loader.h"
 #include "vmx/vm.h"
 #include "vmx/vmx.h"
@@ -137,6 +138,14 @@ static void init_framebuffer(void)
 		log_warn("console", "framebuffer err=%d", err);
 }
 
+/* What each room brings to the console. */
+static void register_rooms(void)
+{
+	shell_register(host_cmds, nr_host_cmds);
+	shell_register(vm_cmds, nr_vm_cmds);
+	shell_register_selftests(sched_selftests, nr_sched_selftests);
+}
+
 /* What needs the scheduler; the boot code is a thread by now. */
 static void init_services(void)
 {
@@ -152,6 +161,7 @@ static void init_services(void)
 		log_warn("vmx", "no guest will start on this machine");
 	if (vm_init_all(&host_config))
 		panic("not enough memory for the list of VMs");
+	register_rooms();
 	if (shell_start())
 		panic("not enough memory for the console");
 }

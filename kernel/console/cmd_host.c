@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Commands about the machine itself: cpu, log, version, uptime, its end. */
+/* Commands about the machine itself: cpu, log, version, uptime. */
 #include "kernel/console/shell_priv.h"
 #include "kernel/cpu/machine.h"
 #include "kernel/lib/errno.h"
@@ -7,7 +7,6 @@
 #include "kernel/sched/clock.h"
 #include "kernel/sched/thread.h"
 #include "kernel/sync/percpu.h"
-#include "vmx/vm.h"
 
 /* ---- cpu ---- */
 
@@ -250,39 +249,4 @@ int cmd_sleep(const struct shell_args *a)
 	else if (a->json)
 		out_done(a, "slept %llu s", (unsigned long long)seconds);
 	return 0;
-}
-
-/* ---- the end ---- */
-
-/* Guests end now; what they had not written is lost. */
-static void kill_all(void)
-{
-	char why[128];
-
-	for (struct vm *vm = vm_first(); vm; vm = vm_next(vm)) {
-		enum vm_state state = READ_ONCE(vm->state);
-
-		if (state == VM_OFF || state == VM_CRASHED)
-			continue;
-		out_printf("%s: killing\n", vm->cfg->name);
-		if (vm_kill(vm, why) != 0)
-			out_printf("%s: %s\n", vm->cfg->name, why);
-	}
-	out_flush();
-}
-
-int cmd_reboot(const struct shell_args *a)
-{
-	if (a->argc != 1)
-		return -EINVAL;
-	kill_all();
-	machine_reboot();
-}
-
-int cmd_poweroff(const struct shell_args *a)
-{
-	if (a->argc != 1)
-		return -EINVAL;
-	kill_all();
-	machine_poweroff();
 }

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Tab completion of commands, their words and VM names. The word before the
- * cursor is extended as far as all candidates agree; when that is nowhere,
- * they are listed.
+ * Tab completion of commands and of what their rooms offer as arguments. The
+ * word before the cursor is extended as far as all candidates agree; when that
+ * is nowhere, they are listed.
  */
 #include "kernel/console/shell_priv.h"
 #include "kernel/lib/lib.h"
-#include "vmx/vm.h"
 
 #define LIST_MAX 512u
 
 struct matches {
+	struct shell_asker asker;
 	const char *prefix;
 	size_t prefix_len;
 	unsigned nr;
@@ -19,8 +19,9 @@ struct matches {
 	size_t list_len;
 };
 
-static void try_candidate(struct matches *m, const char *word)
+static void try_candidate(struct shell_asker *asker, const char *word)
 {
+	struct matches *m = container_of(asker, struct matches, asker);
 	size_t i = 0;
 	int n;
 
@@ -36,23 +37,17 @@ static void try_candidate(struct matches *m, const char *word)
 	m->list_len = min(m->list_len + (size_t)n, (size_t)LIST_MAX - 1);
 }
 
-static void try_words(struct matches *m, const struct shell_cmd *cmd,
-		      unsigned kinds)
+void shell_offer(struct shell_asker *asker, const char *name)
 {
-	if ((kinds & SHELL_ARG_WORD) && cmd->words) {
-		for (size_t i = 0; cmd->words[i]; i++)
-			try_candidate(m, cmd->words[i]);
-	}
-	if (kinds & SHELL_ARG_VM) {
-		for (struct vm *vm = vm_first(); vm; vm = vm_next(vm))
-			try_candidate(m, vm->cfg->name);
-	}
-	if (kinds & SHELL_ARG_ALL)
-		try_candidate(m, "all");
-	if (kinds & SHELL_ARG_COMMAND) {
-		for (size_t i = 0; i < nr_shell_cmds; i++)
-			try_candidate(m, shell_cmds[i].name);
-	}
+	asker->offer(asker, name);
+}
+
+static void try_arg(struct matches *m, const struct shell_arg *arg)
+{
+	for (size_t i = 0; arg->words && arg->words[i]; i++)
+		shell_offer(&m->asker, arg->words[i]);
+	if (arg->names)
+		arg->names(&m->asker);
 }
 
 /*
@@ -93,12 +88,13 @@ void shell_complete(void *arg, struct lineedit *le)
 
 	(void)arg;
 	memset(&m, 0, sizeof(m));
+	m.asker.offer = try_candidate;
 	index = find_word(le, &m, head, sizeof(head));
 	cmd = shell_find_cmd(head);
 	if (index == 0)
-		try_words(&m, NULL, SHELL_ARG_COMMAND);
+		shell_offer_cmds(&m.asker);
 	else if (cmd && index <= ARRAY_SIZE(cmd->args))
-		try_words(&m, cmd, cmd->args[index - 1]);
+		try_arg(&m, &cmd->args[index - 1]);
 
 	more = strlen(m.common) - min(strlen(m.common), m.prefix_len);
 	if (more > 0)

@@ -8,6 +8,7 @@
 
 #include "kernel/console/conrow.h"
 #include "kernel/console/hostcon.h"
+#include "kernel/console/mux.h"
 #include "kernel/console/shell_priv.h"
 #include "kernel/cpu/machine.h"
 #include "kernel/lib/errno.h"
@@ -165,16 +166,16 @@ static void run_line(void)
 
 static void switch_console(void)
 {
-	struct vm *vm = guestcon_last();
+	struct mux_console *con = mux_last();
 
-	if (!vm) {
+	if (!con) {
 		lineedit_print(&editor, "no guest's console was open yet; "
 					"`console NAME` opens one\r\n");
 		return;
 	}
 	gather_edit(NULL, "\r\x1b[K", 4);
 	release_empty_row();
-	guestcon_run(vm);
+	mux_run(con);
 	lineedit_redraw(&editor);
 }
 

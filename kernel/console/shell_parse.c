@@ -97,39 +97,45 @@ static unsigned edit_distance(const char *a, const char *b)
 	return row[nb];
 }
 
-void shell_guess_try(struct shell_guess *g, const char *word,
-		     const char *candidate)
+struct guess {
+	struct shell_asker asker;
+	const char *word;
+	const char *best;
+	unsigned distance;
+};
+
+static void guess_try(struct shell_asker *asker, const char *name)
 {
+	struct guess *g = container_of(asker, struct guess, asker);
 	unsigned distance, allowed;
 
-	if (strlen(word) > GUESS_WORD_MAX || strlen(candidate) > GUESS_WORD_MAX)
+	if (strlen(name) > GUESS_WORD_MAX)
 		return;
-	distance = edit_distance(word, candidate);
-	allowed = strlen(candidate) < 4 ? 1 : 2;
+	distance = edit_distance(g->word, name);
+	allowed = strlen(name) < 4 ? 1 : 2;
 	if (distance > allowed || (g->best && distance >= g->distance))
 		return;
-	g->best = candidate;
+	g->best = name;
 	g->distance = distance;
 }
 
-const struct shell_cmd *shell_find_cmd(const char *name)
+const char *shell_guess(const char *word,
+			void (*names)(struct shell_asker *asker))
 {
-	for (size_t i = 0; i < nr_shell_cmds; i++) {
-		if (strcmp(shell_cmds[i].name, name) == 0)
-			return &shell_cmds[i];
-	}
-	return NULL;
+	struct guess g = { .asker.offer = guess_try, .word = word };
+
+	if (strlen(word) <= GUESS_WORD_MAX)
+		names(&g.asker);
+	return g.best;
 }
 
 static void unknown_command(const struct shell_args *a)
 {
-	struct shell_guess guess = { 0 };
+	const char *best = shell_guess(a->argv[0], shell_offer_cmds);
 
-	for (size_t i = 0; i < nr_shell_cmds; i++)
-		shell_guess_try(&guess, a->argv[0], shell_cmds[i].name);
-	if (guess.best)
+	if (best)
 		out_fail(a, "unknown command '%.40s'; did you mean '%s'?",
-			 a->argv[0], guess.best);
+			 a->argv[0], best);
 	else
 		out_fail(a, "unknown command '%.40s'; `help` lists them",
 			 a->argv[0]);

@@ -4,6 +4,7 @@
 #define KERNEL_SCHED_H
 
 #include "kernel/lib/compiler.h"
+#include "kernel/lib/selftest.h"
 #include "kernel/sched/thread_priv.h"
 
 /* All run queues; boot CPU, once, before any thread exists. */
@@ -41,5 +42,9 @@ void sched_thread_begin(void);
 /* Switches stacks; kernel/sched/switch.asm. */
 void context_switch(uint64_t *save_rsp, uint64_t load_rsp);
 extern const char thread_start[];
+
+/* Threads, locks, timers and CPU calls under load; kernel/sched/selftest.c. */
+extern const struct selftest sched_selftests[];
+extern const size_t nr_sched_selftests;
 
 #endif

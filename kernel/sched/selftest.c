@@ -3,13 +3,12 @@
  * Self tests of threads, locks, timers and CPU calls. Each makes its own
  * threads, joins them all and leaves nothing behind.
  */
-#include "kernel/sched/selftest.h"
-
 #include "kernel/cpu/machine.h"
 #include "kernel/lib/bug.h"
 #include "kernel/lib/lib.h"
 #include "kernel/lib/x86.h"
 #include "kernel/sched/clock.h"
+#include "kernel/sched/sched.h"
 #include "kernel/sched/thread.h"
 #include "kernel/sync/percpu.h"
 
@@ -362,9 +361,9 @@ static bool test_weights(char *text, size_t nbytes)
 	return ok && worst <= TOLERANCE_PCT;
 }
 
-const struct selftest selftests[] = {
+const struct selftest sched_selftests[] = {
 	{ "park", test_park },	 { "locks", test_locks },
 	{ "storm", test_storm }, { "timers", test_timers },
 	{ "calls", test_calls }, { "weights", test_weights },
 };
-const size_t nr_selftests = ARRAY_SIZE(selftests);
+const size_t nr_sched_selftests = ARRAY_SIZE(sched_selftests);

@@ -18,12 +18,13 @@
 #include "kernel/console/shell_priv.h"
 #include "kernel/cpu/machine.h"
 #include "kernel/lib/errno.h"
-#include "kernel/sched/selftest.h"
+#include "kernel/lib/selftest.h"
 #include "kernel/sync/log.h"
 #include "mm/audit.h"
 #include "mm/frame.h"
 #include "mm/heap.h"
 #include "shell_fakes.h"
+#include "vmx/admin/admin.h"
 #include "vmx/devices/devices.h"
 #include "vmx/vm.h"
 
@@ -91,8 +92,7 @@ static bool always_passes(char *text, size_t nbytes)
 	return true;
 }
 
-const struct selftest selftests[] = { { "trivial", always_passes } };
-const size_t nr_selftests = 1;
+static const struct selftest tests[] = { { "trivial", always_passes } };
 
 void machine_poweroff(void)
 {
@@ -390,9 +390,23 @@ void run_console(const struct step *script)
 	fake_park_hook = NULL;
 }
 
+/* As main.c does. */
+static void register_once(void)
+{
+	static bool done;
+
+	if (done)
+		return;
+	done = true;
+	shell_register(vm_cmds, nr_vm_cmds);
+	shell_register(host_cmds, nr_host_cmds);
+	shell_register_selftests(tests, ARRAY_SIZE(tests));
+}
+
 int set_up(void **state)
 {
 	(void)state;
+	register_once();
 	web = (struct vm){ .id = 1,
 			   .cfg = &web_cfg,
 			   .state = VM_RUNNING,

@@ -5,14 +5,14 @@
  * Sources: tests/unit/shell_fakes.c kernel/console/shell.c
  * Sources: kernel/console/shell_parse.c kernel/console/shell_out.c
  * Sources: kernel/console/complete.c kernel/console/conrow.c
- * Sources: vmx/admin/guestcon.c vmx/admin/vm_view.c vmx/admin/cmd_vm.c
+ * Sources: vmx/admin/cmd_console.c vmx/admin/vm_view.c vmx/admin/cmd_vm.c
+ * Sources: vmx/admin/commands.c vmx/admin/cmd_power.c kernel/console/mux.c
  * Sources: vmx/admin/cmd_mem.c vmx/admin/cmd_stats.c kernel/console/cmd_host.c
- * Sources: kernel/console/cmd_help.c kernel/lib/json.c
- * Sources: kernel/console/lineedit.c kernel/lib/lib.c
+ * Sources: kernel/console/cmd_help.c kernel/console/commands.c
+ * Sources: kernel/lib/json.c kernel/console/lineedit.c kernel/lib/lib.c
+ * Sources: vmx/admin/admin.c vmx/admin/cmd_mem_vm.c
  * Sources: kernel/config/config_doc.c kernel/config/config.c
- * Sources: kernel/config/config_value.c kernel/sched/cmd_selftest.c
- * Sources: vmx/admin/admin.c
- * Sources: vmx/admin/cmd_mem_vm.c
+ * Sources: kernel/config/config_value.c kernel/console/cmd_selftest.c
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -6,14 +6,14 @@
  * Sources: tests/unit/shell_fakes.c kernel/console/shell.c
  * Sources: kernel/console/shell_parse.c kernel/console/shell_out.c
  * Sources: kernel/console/complete.c kernel/console/conrow.c
- * Sources: vmx/admin/guestcon.c vmx/admin/vm_view.c vmx/admin/cmd_vm.c
+ * Sources: vmx/admin/cmd_console.c vmx/admin/vm_view.c vmx/admin/cmd_vm.c
+ * Sources: vmx/admin/commands.c vmx/admin/cmd_power.c kernel/console/mux.c
  * Sources: vmx/admin/cmd_mem.c vmx/admin/cmd_stats.c kernel/console/cmd_host.c
- * Sources: kernel/console/cmd_help.c kernel/lib/json.c
- * Sources: kernel/console/lineedit.c kernel/lib/lib.c
- * Sources: vmx/admin/admin.c
- * Sources: vmx/admin/cmd_mem_vm.c
+ * Sources: kernel/console/cmd_help.c kernel/console/commands.c
+ * Sources: kernel/lib/json.c kernel/console/lineedit.c kernel/lib/lib.c
+ * Sources: vmx/admin/admin.c vmx/admin/cmd_mem_vm.c
  * Sources: kernel/config/config_doc.c kernel/config/config.c
- * Sources: kernel/config/config_value.c kernel/sched/cmd_selftest.c
+ * Sources: kernel/config/config_value.c kernel/console/cmd_selftest.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -27,6 +27,7 @@
 
 #include "fakes.h"
 #include "kernel/console/conrow.h"
+#include "kernel/console/mux.h"
 #include "kernel/console/shell_priv.h"
 #include "kernel/lib/errno.h"
 #include "shell_fakes.h"
@@ -243,18 +244,19 @@ static void test_listings_name_everything(void **state)
 
 static void test_every_command_has_help(void **state)
 {
+	const struct shell_cmd *cmd;
 	char line[32];
 
 	(void)state;
-	for (size_t i = 0; i < nr_shell_cmds; i++) {
-		snprintf(line, sizeof(line), "help %s", shell_cmds[i].name);
+	for (size_t i = 0; (cmd = shell_cmd_at(i)) != NULL; i++) {
+		snprintf(line, sizeof(line), "help %s", cmd->name);
 		output_of(line);
-		assert_ptr_equal(strstr(screen, shell_cmds[i].name), screen);
+		assert_ptr_equal(strstr(screen, cmd->name), screen);
 		output_of("help");
-		assert_non_null(strstr(screen, shell_cmds[i].summary));
+		assert_non_null(strstr(screen, cmd->summary));
 		if (i > 0)
-			assert_true(strcmp(shell_cmds[i - 1].name,
-					   shell_cmds[i].name) < 0);
+			assert_true(strcmp(shell_cmd_at(i - 1)->name,
+					   cmd->name) < 0);
 	}
 }
 
@@ -540,7 +542,7 @@ static void test_flooding_guest_does_not_hold_the_console(void **state)
 	clear_screen();
 	on_write = guest_floods;
 	input = CTRL_T "echo back\r";
-	guestcon_run(&web);
+	mux_run(mux_last());
 	on_write = NULL;
 	assert_non_null(strstr(screen, "[shell; Ctrl-T returns to web]"));
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Options that several commands about VMs take. */
-#include "vmx/admin/admin.h"
+#include "vmx/admin/admin_priv.h"
 
 #include "kernel/lib/errno.h"
 #include "kernel/lib/lib.h"

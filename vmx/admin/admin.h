@@ -1,32 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What the commands about VMs share. Console thread only. */
+/* What concerns VMs on the console; main.c hands it to the engine. */
 #ifndef VMX_ADMIN_H
 #define VMX_ADMIN_H
 
-#include "kernel/console/shell_priv.h"
-#include "vmx/admin/vm_view.h"
+#include "kernel/console/shell.h"
 
-/*
- * --wait and --timeout=SECONDS at the end of a command. A wait that names no
- * time ends after ADMIN_WAIT_S.
- */
-#define ADMIN_WAIT_S 60u
-
-struct admin_wait {
-	bool on;
-	uint64_t timeout_ns; /* SHELL_NO_LIMIT: for ever */
-};
-
-/* Reads the words from argv[first] on. 0; -EINVAL: others are among them. */
-MUST_CHECK int admin_wait_parse(const struct shell_args *a, int first,
-				struct admin_wait *out);
-
-/* A VM is on its way up or down, or runs. No lock: it may change at once. */
-bool admin_vm_is_on(struct vm *vm);
-
-/* ---- cmd_mem_vm.c: mem NAME ... ---- */
-/* What `mem` and `mem NAME` both say of a VM. */
-void mem_json_members(struct json *j, const struct vm_view *v);
-MUST_CHECK int mem_vm(const struct shell_args *a);
+extern const struct shell_cmd vm_cmds[];
+extern const size_t nr_vm_cmds;
 
 #endif

@@ -4,7 +4,7 @@
 #include "kernel/lib/lib.h"
 #include "mm/frame.h"
 #include "mm/heap.h"
-#include "vmx/admin/admin.h"
+#include "vmx/admin/admin_priv.h"
 
 /* ---- the host ---- */
 

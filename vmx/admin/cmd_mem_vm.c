@@ -3,7 +3,7 @@
 #include "guest-stubs/abi.h"
 #include "kernel/lib/errno.h"
 #include "kernel/lib/lib.h"
-#include "vmx/admin/admin.h"
+#include "vmx/admin/admin_priv.h"
 #include "vmx/devices/devices.h"
 
 void mem_json_members(struct json *j, const struct vm_view *v)

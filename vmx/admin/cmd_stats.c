@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* `stats` and `audit`: what happened, and proof that the books balance. */
 #include "guest-stubs/abi.h"
-#include "kernel/console/shell_priv.h"
 #include "kernel/lib/errno.h"
 #include "kernel/lib/lib.h"
 #include "kernel/sched/clock.h"
 #include "mm/audit.h"
+#include "vmx/admin/admin_priv.h"
 #include "vmx/admin/vm_view.h"
 #include "vmx/devices/devices.h"
 

@@ -1,29 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* `vm`: listing VMs and their life cycle. */
-#include "kernel/console/shell_priv.h"
 #include "kernel/cpu/machine.h"
 #include "kernel/lib/errno.h"
 #include "kernel/lib/lib.h"
+#include "vmx/admin/admin_priv.h"
 #include "vmx/admin/vm_view.h"
-
-struct vm *cmd_find_vm(const struct shell_args *a, const char *name)
-{
-	struct vm *vm = vm_find(name);
-	struct shell_guess guess = { 0 };
-
-	if (vm)
-		return vm;
-	for (vm = vm_first(); vm; vm = vm_next(vm))
-		shell_guess_try(&guess, name, vm->cfg->name);
-	if (guess.best)
-		out_fail(a, "no VM '%.40s'; did you mean '%s'?", name,
-			 guess.best);
-	else if (!vm_first())
-		out_fail(a, "no VM '%.40s'; aerostat.conf defines none", name);
-	else
-		out_fail(a, "no VM '%.40s'; `vm list` shows all", name);
-	return NULL;
-}
 
 /* ---- vm list ---- */
 

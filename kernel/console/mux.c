@@ -1,37 +1,37 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Gives the host console to a guest's UART. First what the guest printed
- * since it was last looked at (as far as its ring still holds it), then live.
+ * The multiplexer. First what the other console printed since it was last
+ * looked at (as far as it is still kept), then live.
  *
- * Output goes in small pieces with the keys looked at in between, and the
- * guest never waits for the line: a guest that floods its UART loses output
- * (said as [... N bytes lost]), not the administrator the console.
+ * Output goes in small pieces with the keys looked at in between, and nobody
+ * waits for the line: a guest that floods its console loses output (said as
+ * [... N bytes lost]), not the administrator the machine.
  */
+#include "kernel/console/mux.h"
+
 #include "kernel/console/conrow.h"
 #include "kernel/console/hostcon.h"
 #include "kernel/console/shell_priv.h"
-#include "kernel/lib/errno.h"
 #include "kernel/lib/lib.h"
 #include "kernel/sched/clock.h"
-#include "vmx/devices/devices.h"
+#include "kernel/sched/thread.h"
 
 #define KEY_SWITCH 0x14 /* Ctrl-T */
 /* About 22 ms of a line at 115200 baud. */
 #define CHUNK 256u
-/* The guest's UART is full: try again after this. */
+/* The other side is full: try again after this. */
 #define RETRY_NS 10000000ull
 
 struct session {
-	struct vm *vm;
-	enum vm_state state; /* as last told to the administrator */
-	char keys[1024];     /* typed, not yet taken by the guest's UART */
+	struct mux_console *con;
+	const char *state; /* as last told to the administrator */
+	char keys[1024];   /* typed, not yet taken by the other side */
 	size_t nr_keys;
 };
 
-static uint64_t seen[CONFIG_MAX_VMS]; /* output position, by VM number - 1 */
-static struct vm *last;
+static struct mux_console *last;
 
-struct vm *guestcon_last(void)
+struct mux_console *mux_last(void)
 {
 	return last;
 }
@@ -68,7 +68,7 @@ static void give_keys(struct session *s)
 	size_t n = 0;
 
 	if (s->nr_keys > 0)
-		n = vuart_input(s->vm, s->keys, s->nr_keys);
+		n = s->con->ops->write(s->con, s->keys, s->nr_keys);
 	s->nr_keys -= n;
 	memmove(s->keys, s->keys + n, s->nr_keys);
 }
@@ -76,10 +76,10 @@ static void give_keys(struct session *s)
 /* One piece of output; false: there is none. */
 static bool show_output(struct session *s)
 {
-	uint64_t *pos = &seen[s->vm->id - 1];
 	uint64_t lost = 0;
 	char chunk[CHUNK];
-	size_t n = vuart_output_read(s->vm, pos, chunk, sizeof(chunk), &lost);
+	size_t n = s->con->ops->read(s->con, &s->con->seen, chunk,
+				     sizeof(chunk), &lost);
 
 	if (lost)
 		say("\r\n[... %llu bytes lost]\r\n", (unsigned long long)lost);
@@ -90,23 +90,20 @@ static bool show_output(struct session *s)
 
 static void show_state(struct session *s)
 {
-	enum vm_state state = READ_ONCE(s->vm->state);
+	bool reads;
+	const char *state = s->con->ops->state(s->con, &reads);
 
 	if (state == s->state)
 		return;
 	s->state = state;
-	say("\r\n[%s is %s]\r\n", s->vm->cfg->name, vm_state_name(state));
+	say("\r\n[%s is %s]\r\n", s->con->name, state);
 	/* Nobody reads what was typed for the run that ended. */
-	if (state == VM_OFF || state == VM_CRASHED)
+	if (!reads)
 		s->nr_keys = 0;
 }
 
-/* Input, output and changes of the VM's state all unpark this thread. */
 static void session_loop(struct session *s)
 {
-	struct waitq_entry entry;
-
-	waitq_prepare(&s->vm->changed, &entry);
 	while (take_keys(s)) {
 		give_keys(s);
 		if (show_output(s))
@@ -117,45 +114,27 @@ static void session_loop(struct session *s)
 		else
 			thread_park();
 	}
-	waitq_finish(&s->vm->changed, &entry);
 }
 
-void guestcon_run(struct vm *vm)
+void mux_run(struct mux_console *c)
 {
 	static struct session s; /* too large for the stack */
 	uint32_t nr_lines;
+	bool reads;
 
-	s.vm = vm;
-	s.state = READ_ONCE(vm->state);
+	s.con = c;
+	s.state = c->ops->state(c, &reads);
 	s.nr_keys = 0;
-	last = vm;
+	last = c;
 	say("[console of %s, which is %s; Ctrl-T returns to the shell]\r\n",
-	    vm->cfg->name, vm_state_name(s.state));
+	    c->name, s.state);
 	conrow_mute();
-	vuart_set_listener(vm, thread_self());
+	c->ops->listen(c, thread_self());
 	session_loop(&s);
-	vuart_set_listener(vm, NULL);
+	c->ops->listen(c, NULL);
 	nr_lines = conrow_unmute();
-	say("\r\n[shell; Ctrl-T returns to %s]\r\n", vm->cfg->name);
+	say("\r\n[shell; Ctrl-T returns to %s]\r\n", c->name);
 	if (nr_lines)
 		say("[%u log lines meanwhile: `log %u` shows them]\r\n",
 		    nr_lines, nr_lines);
-}
-
-int cmd_console(const struct shell_args *a)
-{
-	struct vm *vm;
-
-	if (a->argc != 2)
-		return -EINVAL;
-	vm = cmd_find_vm(a, a->argv[1]);
-	if (!vm)
-		return 0;
-	if (a->json) {
-		out_fail(a, "a console has no JSON form");
-		return 0;
-	}
-	out_flush();
-	guestcon_run(vm);
-	return 0;
 }

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* `selftest`: runs the tests that the rooms brought. */
+#include "kernel/console/shell_priv.h"
+#include "kernel/lib/bug.h"
+#include "kernel/lib/errno.h"
+#include "kernel/lib/lib.h"
+#include "kernel/lib/selftest.h"
+
+#define MAX_TABLES 8u
+
+static struct {
+	const struct selftest *tests;
+	size_t nr;
+} tables[MAX_TABLES]; /* [const after boot] */
+static size_t nr_tables;
+
+void shell_register_selftests(const struct selftest *tests, size_t nr)
+{
+	BUG_ON(nr_tables == MAX_TABLES);
+	tables[nr_tables].tests = tests;
+	tables[nr_tables++].nr = nr;
+}
+
+struct tally {
+	unsigned nr_run, nr_ok;
+};
+
+static bool run_one(const struct selftest *t, struct json *j)
+{
+	char text[96] = "";
+	bool ok = t->run(text, sizeof(text));
+
+	if (j) {
+		json_open_object(j, NULL);
+		json_str(j, "name", t->name);
+		json_bool(j, "ok", ok);
+		json_str(j, "text", text);
+		json_close_object(j);
+	} else {
+		out_printf("%s %s: %s\n", ok ? "ok    " : "not ok", t->name,
+			   text);
+		out_flush();
+	}
+	return ok;
+}
+
+static void run_table(const struct selftest *t, size_t nr, const char *only,
+		      struct json *j, struct tally *tally)
+{
+	for (size_t i = 0; i < nr; i++) {
+		if (only && strcmp(only, t[i].name) != 0)
+			continue;
+		tally->nr_run++;
+		tally->nr_ok += run_one(&t[i], j);
+	}
+}
+
+int cmd_selftest(const struct shell_args *a)
+{
+	const char *only = a->argc > 1 ? a->argv[1] : NULL;
+	struct json *j = NULL;
+	struct tally tally = { 0 };
+
+	if (a->argc > 2)
+		return -EINVAL;
+	if (a->json) {
+		j = out_json();
+		json_open_array(j, NULL);
+	}
+	for (size_t i = 0; i < nr_tables; i++)
+		run_table(tables[i].tests, tables[i].nr, only, j, &tally);
+	if (j) {
+		json_close_array(j);
+		out_json_end(j);
+	} else if (!tally.nr_run) {
+		out_fail(a, "no test is called %s", only);
+	} else {
+		out_printf("%u of %u passed\n", tally.nr_ok, tally.nr_run);
+	}
+	return 0;
+}

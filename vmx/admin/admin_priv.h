@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the commands that concern VMs share. Console thread only. */
+#ifndef VMX_ADMIN_PRIV_H
+#define VMX_ADMIN_PRIV_H
+
+#include "kernel/console/shell.h"
+#include "vmx/admin/vm_view.h"
+
+/* The VM of that name; NULL: said so. */
+struct vm *cmd_find_vm(const struct shell_args *a, const char *name);
+
+/*
+ * --wait and --timeout=SECONDS at the end of a command. A wait that names no
+ * time ends after ADMIN_WAIT_S.
+ */
+#define ADMIN_WAIT_S 60u
+
+struct admin_wait {
+	bool on;
+	uint64_t timeout_ns; /* SHELL_NO_LIMIT: for ever */
+};
+
+/* Reads the words from argv[first] on. 0; -EINVAL: others are among them. */
+MUST_CHECK int admin_wait_parse(const struct shell_args *a, int first,
+				struct admin_wait *out);
+
+/* A VM is on its way up or down, or runs. No lock: it may change at once. */
+bool admin_vm_is_on(struct vm *vm);
+
+/* ---- cmd_mem_vm.c: mem NAME ... ---- */
+/* What `mem` and `mem NAME` both say of a VM. */
+void mem_json_members(struct json *j, const struct vm_view *v);
+MUST_CHECK int mem_vm(const struct shell_args *a);
+
+/* ---- the commands ---- */
+int cmd_audit(const struct shell_args *a);
+int cmd_console(const struct shell_args *a);
+int cmd_mem(const struct shell_args *a);
+int cmd_poweroff(const struct shell_args *a);
+int cmd_reboot(const struct shell_args *a);
+int cmd_stats(const struct shell_args *a);
+int cmd_vm(const struct shell_args *a);
+
+#endif

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* The commands that concern VMs, with their help. */
+#include "kernel/lib/lib.h"
+#include "vmx/admin/admin.h"
+#include "vmx/admin/admin_priv.h"
+
+static const char *const vm_words[] = { "list",	  "info",  "start",
+					"stop",	  "kill",  "pause",
+					"resume", "reset", NULL };
+static const char *const all_words[] = { "all", NULL };
+static const char *const mem_words[] = { "host", NULL };
+
+static void vm_offer_names(struct shell_asker *asker)
+{
+	for (struct vm *vm = vm_first(); vm; vm = vm_next(vm))
+		shell_offer(asker, vm->cfg->name);
+}
+
+struct vm *cmd_find_vm(const struct shell_args *a, const char *name)
+{
+	struct vm *vm = vm_find(name);
+	const char *best;
+
+	if (vm)
+		return vm;
+	best = shell_guess(name, vm_offer_names);
+	if (best)
+		out_fail(a, "no VM '%.40s'; did you mean '%s'?", name, best);
+	else if (!vm_first())
+		out_fail(a, "no VM '%.40s'; aerostat.conf defines none", name);
+	else
+		out_fail(a, "no VM '%.40s'; `vm list` shows all", name);
+	return NULL;
+}
+
+const struct shell_cmd vm_cmds[] = {
+	{ "audit", "audit", "check all memory accounts against each other",
+	  "Walks every frame, memory object and guest mapping and checks that\n"
+	  "both sums and every owner link hold. The machine keeps running.\n",
+	  .run = cmd_audit },
+	{ "console", "console NAME", "use a guest's serial console",
+	  "Shows what the guest printed since you last looked (up to 64 KiB;\n"
+	  "more is marked as lost), then connects you to it.\n"
+	  "Ctrl-T returns to the shell; Ctrl-T in the shell returns to the\n"
+	  "console used last. Log lines stay in the log meanwhile.\n",
+	  .run = cmd_console, .args = { { .names = vm_offer_names } } },
+	{ "mem",
+	  "mem\nmem host\nmem NAME\nmem NAME SIZE [--wait] [--timeout=S]\n"
+	  "mem NAME +SIZE|-SIZE [--wait] [--timeout=S]",
+	  "who has which memory; change a VM's target",
+	  "`mem` lists the host by type and every VM, in MiB: RESID has\n"
+	  "host memory, HOLLOW was never touched, BALLOON was given back,\n"
+	  "ZERO is read but never written. `mem host` and `mem NAME` have the\n"
+	  "details. `mem NAME SIZE` sets the VM's target, for example\n"
+	  "`mem web 512M`, and +64M or -64M changes it; it must lie between\n"
+	  "mem.min and mem.boot. --wait waits until the guest has reached it,\n"
+	  "at most 60 s or those of --timeout (0: no end); Ctrl-C leaves.\n",
+	  .run = cmd_mem, .args = { { mem_words, vm_offer_names } } },
+	{ "poweroff", "poweroff", "kill all VMs and switch the machine off",
+	  "At once and without asking: guests are not shut down first. To\n"
+	  "shut them down use `vm stop all` and wait until they are off.\n",
+	  .run = cmd_poweroff },
+	{ "reboot", "reboot", "kill all VMs and reboot the machine",
+	  "At once and without asking, as `poweroff`.\n", .run = cmd_reboot },
+	{ "stats", "stats NAME", "a VM's exits, ticks, faults",
+	  "Exits by reason and processor ticks since boot, memory events of\n"
+	  "the VM, and what the guest's memory driver publishes.\n",
+	  .run = cmd_stats, .args = { { .names = vm_offer_names } } },
+	{ "vm",
+	  "vm list\nvm info NAME\nvm start|stop|kill|pause|resume|reset NAME\n"
+	  "vm start|stop|kill|pause|resume|reset all",
+	  "list VMs, start and stop them",
+	  "stop asks the guest to power off, kill ends it at once, reset is\n"
+	  "the reset button. pause stops its CPUs until resume. WAIT shows\n"
+	  "what a VM waits for; REASON why it is not running.\n",
+	  .run = cmd_vm,
+	  .args = { { .words = vm_words }, { all_words, vm_offer_names } } },
+};
+const size_t nr_vm_cmds = ARRAY_SIZE(vm_cmds);
