@@ -113,9 +113,6 @@ void gspace_destroy(struct gspace *gs)
 void gspace_reset(struct gspace *gs)
 {
 	hollow_out(gs, ALL_BUT_UNPLUGGED);
-	spin_lock(&gs->lock);
-	gs->target = gs->boot;
-	spin_unlock(&gs->lock);
 }
 
 struct stage2 *gspace_stage2(struct gspace *gs)
@@ -239,11 +236,11 @@ int gspace_set_target(struct gspace *gs, uint64_t nbytes)
 	return 0;
 }
 
-void gspace_wait_memory(struct gspace *gs, const volatile bool *stop)
+void gspace_wait_memory(struct gspace *gs, bool (*stop)(void *arg), void *arg)
 {
 	__atomic_fetch_add(&gs->nr_waits, 1, __ATOMIC_RELAXED);
 	__atomic_fetch_add(&gs->nr_waiting, 1, __ATOMIC_RELAXED);
-	memwait_wait(gs->name, READ_ONCE(gs->ram.nr[PG_RESIDENT]), stop);
+	memwait_wait(gs->name, READ_ONCE(gs->ram.nr[PG_RESIDENT]), stop, arg);
 	__atomic_fetch_sub(&gs->nr_waiting, 1, __ATOMIC_RELAXED);
 }
 

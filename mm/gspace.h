@@ -42,7 +42,10 @@ MUST_CHECK int gspace_add_ram(struct gspace *gs);
 bool gspace_ram_region(struct gspace *gs, unsigned i, gpa_t *base,
 		       uint64_t *nbytes);
 
-/* All pages back to hollow, ballooned included; for reset. No vCPU runs. */
+/*
+ * All pages back to hollow, ballooned included; for reset. The target stays:
+ * it is the administrator's, not the guest's. No vCPU runs.
+ */
 void gspace_reset(struct gspace *gs);
 
 /*
@@ -72,10 +75,10 @@ MUST_CHECK int gspace_fault(struct gspace *gs, gfn_t g, enum gspace_access a,
 			    unsigned flags);
 
 /*
- * Blocks until host memory came free, or *stop becomes true (the waker must
- * unpark the thread). Logs once which VM waits for what.
+ * Blocks until host memory came free, or stop(arg) is true (whoever makes it
+ * true unparks the thread). Logs once which VM waits for what.
  */
-void gspace_wait_memory(struct gspace *gs, const volatile bool *stop);
+void gspace_wait_memory(struct gspace *gs, bool (*stop)(void *arg), void *arg);
 
 /*
  * Copies between hypervisor memory and guest-physical memory; the range may

@@ -41,7 +41,8 @@ static void log_wait(const char *name, uint64_t npages)
 		(unsigned long long)st.reserve * 4);
 }
 
-void memwait_wait(const char *name, uint64_t npages, const volatile bool *stop)
+void memwait_wait(const char *name, uint64_t npages, bool (*stop)(void *arg),
+		  void *arg)
 {
 	uint64_t impatient = rdtsc() + ns_to_tsc(PATIENCE_NS);
 	struct waitq_entry e;
@@ -50,7 +51,7 @@ void memwait_wait(const char *name, uint64_t npages, const volatile bool *stop)
 		log_wait(name, npages);
 	__atomic_fetch_add(&memwait_nr, 1, __ATOMIC_SEQ_CST);
 	waitq_prepare(&waiters, &e);
-	while (!*stop && !frame_guest_may_take(WAKE_HEADROOM)) {
+	while (!stop(arg) && !frame_guest_may_take(WAKE_HEADROOM)) {
 		if (rdtsc() >= impatient) {
 			if (frame_guest_may_take(1))
 				break;

@@ -14,11 +14,12 @@ void memwait_init(void);
 extern uint32_t memwait_nr;
 
 /*
- * Blocks until guests may take memory again or *stop becomes true (whoever
- * sets it unparks the thread). Logs once that VM `name`, which has npages
+ * Blocks until guests may take memory again or stop(arg) is true (whoever
+ * makes it true unparks the thread). Logs once that VM `name`, which has npages
  * now, waits. No lock held.
  */
-void memwait_wait(const char *name, uint64_t npages, const volatile bool *stop);
+void memwait_wait(const char *name, uint64_t npages, bool (*stop)(void *arg),
+		  void *arg);
 
 /* Memory came free. Any context that may take LOCK_WAITQ. */
 void memwait_wake(void);

@@ -94,7 +94,7 @@ static enum exit_action mmio(struct vcpu *v, gpa_t at, bool write)
 
 static enum exit_action wait_memory(struct vcpu *v)
 {
-	gspace_wait_memory(v->gs, &v->stop_waiting);
+	gspace_wait_memory(v->gs, vcpu_is_called, v);
 	return EXIT_RESUME;
 }
 

@@ -22,12 +22,10 @@
 #include "vmx/ept.h"
 #include "vmx/vcpu_priv.h"
 #include "vmx/vmx.h"
+#include "vmx/vpid.h"
 
 /* Requests that only ask to look again. */
 #define REQ_TRANSIENT (VCPU_REQ_EVENT | VCPU_REQ_FLUSH)
-
-static struct spinlock vpid_lock = SPINLOCK_INIT(LOCK_VM_LIST, "vpid");
-static uint64_t vpids_used[CONFIG_MAX_VMS * CONFIG_MAX_VCPUS / 64 + 1] = { 1 };
 
 struct vm *vcpu_vm(struct vcpu *v)
 {
@@ -124,25 +122,36 @@ static void handle_sipi(struct vcpu *v)
 	v->wait_sipi = false;
 }
 
+/*
+ * The number is read before the request: whoever sees it in paused_at knows
+ * that this pause was meant, not one before it.
+ */
 static void handle_pause(struct vcpu *v)
 {
-	WRITE_ONCE(v->paused, true);
-	waitq_wake_all(&v->pause_wq);
-	while ((__atomic_load_n(&v->requests, __ATOMIC_SEQ_CST) &
-		(VCPU_REQ_PAUSE | VCPU_REQ_END)) == VCPU_REQ_PAUSE)
+	struct vm *vm = v->vm;
+
+	for (;;) {
+		uint32_t seq =
+			__atomic_load_n(&vm->pause_seq, __ATOMIC_SEQ_CST);
+		uint32_t req = __atomic_load_n(&v->requests, __ATOMIC_SEQ_CST);
+
+		if ((req & (VCPU_REQ_PAUSE | VCPU_REQ_END)) != VCPU_REQ_PAUSE)
+			return;
+		__atomic_store_n(&v->paused_at, seq, __ATOMIC_SEQ_CST);
+		vm_wake_keeper(vm);
 		thread_park();
-	WRITE_ONCE(v->paused, false);
+	}
 }
 
 /* Interrupts on. False: the run is over. */
 static bool handle_requests(struct vcpu *v)
 {
-	uint32_t req = __atomic_load_n(&v->requests, __ATOMIC_SEQ_CST);
+	uint32_t req;
 
+	handle_pause(v);
+	req = __atomic_load_n(&v->requests, __ATOMIC_SEQ_CST);
 	if (req & VCPU_REQ_END)
 		return false;
-	if (req & VCPU_REQ_PAUSE)
-		handle_pause(v);
 	if (req & VCPU_REQ_INIT) {
 		request_clear(v, VCPU_REQ_INIT);
 		handle_init(v);
@@ -160,6 +169,13 @@ static bool handle_requests(struct vcpu *v)
 		pvclock_update(v, true);
 	}
 	return true;
+}
+
+bool vcpu_is_called(void *arg)
+{
+	struct vcpu *v = arg;
+
+	return __atomic_load_n(&v->requests, __ATOMIC_SEQ_CST) & ~REQ_TRANSIENT;
 }
 
 static bool may_run(struct vcpu *v)
@@ -242,8 +258,12 @@ static void vcpu_thread(void *arg)
 	while (handle_requests(v)) {
 		if (!may_run(v)) {
 			request_clear(v, VCPU_REQ_EVENT);
-			/* An event may have come before the clearing. */
-			if (may_run(v))
+			/*
+			 * An event may have come before the clearing, and a
+			 * request after it was last looked for: its wake-up
+			 * may have ended another wait in between.
+			 */
+			if (may_run(v) || vcpu_is_called(v))
 				continue;
 			thread_park();
 			continue;
@@ -252,32 +272,13 @@ static void vcpu_thread(void *arg)
 		if (need_resched())
 			thread_yield();
 	}
-	WRITE_ONCE(v->dead, true);
 	vcpu_unload(v);
+	__atomic_store_n(&v->dead, true, __ATOMIC_SEQ_CST);
+	/* It may wait for all vCPUs to stand still. */
+	vm_wake_keeper(v->vm);
 }
 
 /* ---- life ---- */
-
-static uint32_t vpid_take(void)
-{
-	uint32_t id;
-
-	spin_lock(&vpid_lock);
-	for (id = 1; id < CONFIG_MAX_VMS * CONFIG_MAX_VCPUS; id++)
-		if (!(vpids_used[id / 64] & BIT(id % 64)))
-			break;
-	BUG_ON(id == CONFIG_MAX_VMS * CONFIG_MAX_VCPUS);
-	vpids_used[id / 64] |= BIT(id % 64);
-	spin_unlock(&vpid_lock);
-	return id;
-}
-
-static void vpid_give(uint32_t id)
-{
-	spin_lock(&vpid_lock);
-	vpids_used[id / 64] &= ~BIT(id % 64);
-	spin_unlock(&vpid_lock);
-}
 
 static int alloc_pages(struct vcpu *v)
 {
@@ -314,7 +315,6 @@ int vcpu_create(struct vm *vm, uint32_t index, struct vcpu **out)
 	v->gs = vm->gs;
 	v->index = index;
 	v->vmcs_cpu = VCPU_NO_CPU;
-	waitq_init(&v->pause_wq);
 	spin_init(&v->kick_lock, LOCK_VCPU_KICK, "vcpu kick");
 	err = alloc_pages(v);
 	if (err)
@@ -322,11 +322,15 @@ int vcpu_create(struct vm *vm, uint32_t index, struct vcpu **out)
 	err = lapic_create(v, &v->lapic);
 	if (err)
 		goto free_pages;
-	v->vpid = vpid_take();
+	err = vpid_take(&v->vpid);
+	if (err)
+		goto free_lapic;
 	cpuid_policy_init(v);
 	*out = v;
 	return 0;
 
+free_lapic:
+	lapic_destroy(v->lapic);
 free_pages:
 	vcpu_state_destroy(v);
 	frame_free(v->msr_bitmap, 0);
@@ -347,7 +351,29 @@ void vcpu_destroy(struct vcpu *v)
 	kfree(v);
 }
 
-int vcpu_start(struct vcpu *v, const struct start_state *s)
+void vcpu_reset(struct vcpu *v, const struct start_state *s)
+{
+	vmcs_clear(hpa_of(v->vmcs));
+	v->vmcs_cpu = VCPU_NO_CPU;
+	v->launched = 0;
+	v->requests = 0;
+	v->mode = VCPU_OUTSIDE;
+	v->paused_at = 0;
+	v->dead = false;
+	vcpu_state_reset(v);
+	msr_reset(v);
+	lapic_reset(v->lapic);
+	v->wait_sipi = s == NULL;
+	vcpu_load(v);
+	vmcs_setup_controls(v);
+	vmcs_setup_guest_reset(v);
+	if (s)
+		vmcs_setup_guest_start(v, s);
+	irq_enable();
+	vcpu_unload(v);
+}
+
+int vcpu_launch(struct vcpu *v)
 {
 	struct thread_params p = {
 		.name = v->vm->cfg->name,
@@ -361,24 +387,6 @@ int vcpu_start(struct vcpu *v, const struct start_state *s)
 	uint64_t flags;
 	int err;
 
-	vmcs_clear(hpa_of(v->vmcs));
-	v->vmcs_cpu = VCPU_NO_CPU;
-	v->launched = 0;
-	v->requests = 0;
-	v->mode = VCPU_OUTSIDE;
-	v->dead = false;
-	v->stop_waiting = false;
-	vcpu_state_reset(v);
-	msr_reset(v);
-	lapic_reset(v->lapic);
-	v->wait_sipi = s == NULL;
-	vcpu_load(v);
-	vmcs_setup_controls(v);
-	vmcs_setup_guest_reset(v);
-	if (s)
-		vmcs_setup_guest_start(v, s);
-	irq_enable();
-	vcpu_unload(v);
 	err = thread_create(&p, &t);
 	if (err)
 		return err;
@@ -406,9 +414,20 @@ void vcpu_join(struct vcpu *v)
 	thread_join(t);
 }
 
+bool vcpu_has_ended(const struct vcpu *v)
+{
+	return __atomic_load_n(&v->dead, __ATOMIC_SEQ_CST);
+}
+
+bool vcpu_is_paused(const struct vcpu *v)
+{
+	return vcpu_has_ended(v) ||
+	       __atomic_load_n(&v->paused_at, __ATOMIC_SEQ_CST) ==
+		       v->vm->pause_seq;
+}
+
 void vcpu_resume(struct vcpu *v)
 {
-	WRITE_ONCE(v->stop_waiting, false);
 	request_clear(v, VCPU_REQ_PAUSE);
 	vcpu_request(v, VCPU_REQ_CLOCK);
 }

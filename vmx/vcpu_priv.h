@@ -13,6 +13,7 @@
 #include "kernel/sched/thread.h"
 #include "vmx/loader.h"
 #include "vmx/vcpu.h"
+#include "vmx/vcpu_life.h"
 #include "vmx/vmcs.h"
 #include "vmx/vmx_insn.h"
 
@@ -83,9 +84,8 @@ struct vcpu {
 	uint32_t nmi_pending;	     /* 0..2: one is being handled, one waits */
 	bool halted;		     /* HLT: waiting for an event */
 	bool wait_sipi;		     /* an AP before its SIPI, or after INIT */
-	bool dead;		     /* the thread has ended its run */
-	bool paused;		     /* [atomic] parked for vm_pause */
-	bool stop_waiting;	     /* [atomic] ends gspace_wait_memory */
+	bool dead;		     /* [atomic] the thread has ended its run */
+	uint32_t paused_at;	     /* [atomic] vm->pause_seq it stood at */
 	uint8_t sipi_vector;	     /* [atomic] */
 
 	struct lazy_state lazy;
@@ -108,8 +108,7 @@ struct vcpu {
 	hfn_t vmcs, msr_bitmap;	   /* [const] */
 	struct spinlock kick_lock; /* LOCK_VCPU_KICK, irqsave */
 	struct thread *thread;	   /* [kick_lock] NULL: not running */
-	struct waitq pause_wq;
-	struct start_state start; /* how the boot vCPU begins */
+	struct start_state start;  /* how the boot vCPU begins */
 
 	/* Counters for `stats`. */
 	uint64_t injected_irqs, injected_exceptions;
@@ -141,12 +140,8 @@ void vmcs_setup_guest_sipi(struct vcpu *v, uint8_t vector);
 /* ---- vmx/vcpu.c ---- */
 MUST_CHECK int vcpu_create(struct vm *vm, uint32_t index, struct vcpu **out);
 void vcpu_destroy(struct vcpu *v);
-/* Starts the thread. The boot vCPU begins at s; s NULL: wait for SIPI. */
-MUST_CHECK int vcpu_start(struct vcpu *v, const struct start_state *s);
-/* Waits for the end of the thread; VCPU_REQ_END has been requested. */
-void vcpu_join(struct vcpu *v);
-/* Lets a paused vCPU go on; its clock page tells the guest of the gap. */
-void vcpu_resume(struct vcpu *v);
+/* True if a request waits for which the vCPU must come out of any wait. */
+bool vcpu_is_called(void *v);
 /* TSC ticks that its threads have run. */
 uint64_t vcpu_runtime(struct vcpu *v);
 void vcpu_set_controls(struct vcpu *v, uint32_t set, uint32_t clear);

@@ -32,7 +32,8 @@ static int vm_new(const struct config_vm *cfg, uint32_t id)
 	vm->id = id;
 	vm->cfg = cfg;
 	vm->state = VM_OFF;
-	mutex_init(&vm->life, LOCK_VM_LIFE, "vm life");
+	vm->end_claimed = true; /* there is no run to end */
+	spin_init(&vm->lock, LOCK_VM_LIFE, "vm life");
 	waitq_init(&vm->changed);
 	if (cfg->bad)
 		str_copy(vm->reason, "configuration has errors",
@@ -51,7 +52,7 @@ int vm_init_all(const struct config *cfg)
 		if (err)
 			return err;
 	}
-	return vm_life_init();
+	return 0;
 }
 
 struct vm *vm_first(void)
@@ -152,7 +153,7 @@ int vm_create_parts(struct vm *vm)
 {
 	int err;
 
-	if (vm->created)
+	if (vm_is_created(vm))
 		return 0;
 	err = create_space(vm);
 	if (err)
@@ -164,7 +165,7 @@ int vm_create_parts(struct vm *vm)
 	if (err)
 		goto destroy_vcpus;
 	stage2_set_vm(vm->s2, vm);
-	vm->created = true;
+	__atomic_store_n(&vm->created, true, __ATOMIC_RELEASE);
 	return 0;
 
 destroy_vcpus:
@@ -232,6 +233,8 @@ void vm_get_stats(struct vm *vm, struct vm_stats *out)
 	uint32_t i;
 
 	memset(out, 0, sizeof(*out));
+	if (!vm_is_created(vm))
+		return;
 	for (i = 0; i < vm->nr_vcpus; i++)
 		add_vcpu(vm->vcpus[i], out);
 	out->unknown_ports = vm->unknown_ports;

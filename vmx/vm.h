@@ -2,7 +2,7 @@
 /*
  * A virtual machine: its configuration, guest-physical space, vCPUs and
  * devices, and its life cycle. The VM object lives from boot on (one for each
- * [vm] section); what a run needs is made by vm_start and freed when it ends.
+ * [vm] section); its parts are made by the first start and kept.
  */
 #ifndef VMX_VM_H
 #define VMX_VM_H
@@ -35,19 +35,33 @@ enum vm_end {
 	VM_END_DEBUG_EXIT,
 	VM_END_RESET
 };
+
+/* What the administrator wants of a run; a later one overrules an earlier. */
+enum vm_wish { VM_WISH_NONE, VM_WISH_RESET, VM_WISH_KILL };
+
 struct vm {
 	struct list link;	     /* vm list [const after boot] */
 	uint32_t id;		     /* 1.. [const] */
 	const struct config_vm *cfg; /* [const] */
-	struct mutex life;	     /* LOCK_VM_LIFE: serializes start/stop */
-	enum vm_state state;	     /* [atomic] */
-	char reason[128];	     /* why it is off/crashed; [life] */
-	uint32_t debug_exit_value;   /* last value of the debug-exit port */
+	/* LOCK_VM_LIFE; held for moments, so anybody may look at any time. */
+	struct spinlock lock;
+	struct thread *keeper; /* [const after the first start] */
+	enum vm_state state;   /* [lock to change; read anywhere] */
+	char reason[128];      /* why it is off/crashed [lock] */
+	char last_end[128];    /* why the last run ended [lock] */
+	int start_err;	       /* of the last start [lock] */
+	enum vm_wish wish;     /* [lock to change; keeper reads] */
+	bool want_pause;       /* [lock to change; keeper reads] */
+	bool fresh;	       /* this start is not a restart [lock] */
+	uint64_t run;	       /* counts starts and restarts [lock] */
+	uint64_t nr_starts;    /* of them, those that got to a guest [lock] */
+	uint32_t nr_short;     /* short runs in a row [keeper] */
+	uint64_t start_tsc;    /* of this run [keeper] */
+	uint32_t pause_seq;    /* [atomic] number of the last pause */
+	bool pausing;	       /* vCPUs are asked to pause [keeper] */
+	struct waitq changed;  /* woken when `state` changes */
+	uint32_t debug_exit_value; /* last value of the debug-exit port */
 	bool debug_exited;
-	uint64_t nr_starts;   /* runs so far [life] */
-	uint32_t nr_short;    /* short ones in a row [life] */
-	uint64_t start_tsc;   /* of this run */
-	struct waitq changed; /* woken when `state` changes */
 
 	/* How the run ends; see vm_request_end(). */
 	bool end_claimed; /* [atomic] */
@@ -57,7 +71,7 @@ struct vm {
 	uint32_t announced_end; /* 1 + AEROSTAT_SHUTDOWN_*, 0: none */
 
 	/* Made by the first start and kept from then on. */
-	bool created; /* [life] */
+	bool created; /* [atomic] what follows may be looked at */
 	struct gspace *gs;
 	struct stage2 *s2;
 	struct vcpu *vcpus[CONFIG_MAX_VCPUS];
@@ -77,30 +91,62 @@ struct vm *vm_next(struct vm *vm);
 struct vm *vm_find(const char *name); /* NULL: none */
 const char *vm_state_name(enum vm_state s);
 
+static inline bool vm_is_created(const struct vm *vm)
+{
+	return __atomic_load_n(&vm->created, __ATOMIC_ACQUIRE);
+}
+
 /*
- * Life cycle, thread context. On error *why (128 bytes) names the cause.
- * start: OFF/CRASHED -> RUNNING; -EBUSY (already runs), -EINVAL (bad
- *   configuration, not a kernel), -ENOENT (file missing), -ENOMEM,
- *   -ENODEV (no VT-x).
- * stop: asks the guest to power off (ACPI power button and memory-device
- * event). kill: ends it at once; waits until it is off. reset: as if the reset
- * button was pressed.
+ * Orders to a VM (vmx/vm_order.c). They are given at once and carried out by
+ * the VM's keeper thread; vm_order_result() tells how far it has come. Thread
+ * context, nothing blocks.
  */
-MUST_CHECK int vm_start(struct vm *vm, char *why);
-MUST_CHECK int vm_stop(struct vm *vm, char *why);
-MUST_CHECK int vm_kill(struct vm *vm, char *why);
-MUST_CHECK int vm_pause(struct vm *vm, char *why);
-MUST_CHECK int vm_resume(struct vm *vm, char *why);
-MUST_CHECK int vm_reset(struct vm *vm, char *why);
+#define VM_WHY_MAX 128u
+
+enum vm_verb {
+	VM_DO_START,  /* off or crashed -> running */
+	VM_DO_STOP,   /* asks the guest to power off; done when it is off */
+	VM_DO_KILL,   /* ends it, whatever it is doing; done when it is off */
+	VM_DO_PAUSE,  /* no vCPU runs from then on */
+	VM_DO_RESUME, /* after a pause */
+	VM_DO_RESET,  /* as if the reset button was pressed */
+};
+
+struct vm_order {
+	enum vm_verb verb;
+	uint64_t run; /* the one it was given to */
+};
+
+/*
+ * 0: the order is given, *o names it. Else why (VM_WHY_MAX bytes) tells the
+ * cause: -EBUSY (not in this state), -EOPNOTSUPP (stop: the guest doesn't
+ * listen), -ENOMEM (no keeper).
+ */
+MUST_CHECK int vm_order(struct vm *vm, enum vm_verb verb, struct vm_order *o,
+			char *why);
+
+/*
+ * 0: carried out. -EAGAIN: not yet, *why tells what it waits for; woken by
+ * vm->changed. Else it failed, and *why tells why. Start: -EINVAL (bad
+ * configuration, not a kernel), -ENOENT (file missing), -ENODEV (no VT-x).
+ * -ECANCELED: the run ended, or another order overtook this one.
+ */
+MUST_CHECK int vm_order_result(struct vm *vm, const struct vm_order *o,
+			       char *why);
+
+/* -ERANGE, -EBUSY (no run). *why as above. */
 MUST_CHECK int vm_set_mem_target(struct vm *vm, uint64_t nbytes, char *why);
 
 /*
  * Asks for the end of the run; the first caller's cause wins. Any context.
- * All vCPUs stop at once; a service thread then tears down and applies
+ * All vCPUs stop at once; the keeper then tears down and applies
  * on_poweroff / on_crash / on_reboot.
  */
 void vm_request_end(struct vm *vm, enum vm_end end, const char *fmt, ...)
 	PRINTF(3, 4);
+
+/* A vCPU stands still or has ended. Thread context. */
+void vm_wake_keeper(struct vm *vm);
 
 /* Statistics for `stats NAME`: exits by reason, ticks, faults. */
 #define VMX_NR_REASONS 70

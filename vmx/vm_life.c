@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Life cycle of a VM: start, pause, end of a run, and what follows an end.
+ * The life of a VM: start, pause, end of a run, and what follows an end.
  *
- * A run ends by vm_request_end(), from anywhere: the first cause wins, all
- * vCPUs leave, and the service thread `reaper` joins them, puts the
- * devices back to power-on state, turns all memory hollow and applies
- * on_poweroff, on_crash or on_reboot.
+ * Each VM has a thread of its own, its keeper, which brings it from state to
+ * state and is the only one that does (but for off -> starting, by which
+ * vm_order.c hands a VM to it). So whatever a VM waits for (memory, a vCPU that
+ * comes to its end), it holds up nobody else. Everybody else only leaves
+ * wishes and wakes the keeper: guests by vm_request_end(), the administrator by
+ * vm_order().
  *
- * Invariant: `life` is held by whoever changes `state`.
+ * Invariants: between two runs no vCPU thread exists. end_claimed is false
+ * only from the start of a run to the first vm_request_end().
  */
 #include "kernel/lib/bug.h"
 #include "kernel/lib/errno.h"
@@ -16,7 +19,7 @@
 #include "kernel/sync/log.h"
 #include "vmx/devices/devices.h"
 #include "vmx/loader.h"
-#include "vmx/vcpu_priv.h"
+#include "vmx/vcpu_life.h"
 #include "vmx/vm_priv.h"
 
 /* A guest that crashes this soon after its start is not started again. */
@@ -24,27 +27,42 @@
 /* Restarts in a row, each after so short a run, before it stays off. */
 #define MAX_SHORT_RUNS 100u
 
-static struct thread *reaper;
-
 static void set_state(struct vm *vm, enum vm_state s)
 {
+	spin_lock(&vm->lock);
 	__atomic_store_n(&vm->state, s, __ATOMIC_SEQ_CST);
+	spin_unlock(&vm->lock);
 	waitq_wake_all(&vm->changed);
 }
 
-static enum vm_state get_state(struct vm *vm)
+/*
+ * The VM is down and stays so; whatever was wanted of the run is over. reason
+ * NULL: as it was.
+ */
+static void set_down(struct vm *vm, enum vm_state s, int start_err,
+		     const char *reason)
 {
-	return __atomic_load_n(&vm->state, __ATOMIC_SEQ_CST);
+	spin_lock(&vm->lock);
+	if (reason)
+		str_copy(vm->reason, reason, sizeof(vm->reason));
+	vm->start_err = start_err;
+	vm->wish = VM_WISH_NONE;
+	__atomic_store_n(&vm->state, s, __ATOMIC_SEQ_CST);
+	spin_unlock(&vm->lock);
+	waitq_wake_all(&vm->changed);
+}
+
+void vm_wake_keeper(struct vm *vm)
+{
+	thread_unpark(vm->keeper);
 }
 
 static void request_all(struct vm *vm, uint32_t bits)
 {
 	uint32_t i;
 
-	for (i = 0; i < vm->nr_vcpus; i++) {
-		WRITE_ONCE(vm->vcpus[i]->stop_waiting, true);
+	for (i = 0; i < vm->nr_vcpus; i++)
 		vcpu_request(vm->vcpus[i], bits);
-	}
 }
 
 void vm_request_end(struct vm *vm, enum vm_end end, const char *fmt, ...)
@@ -61,7 +79,7 @@ void vm_request_end(struct vm *vm, enum vm_end end, const char *fmt, ...)
 	vm->end = end;
 	__atomic_store_n(&vm->end_ready, true, __ATOMIC_SEQ_CST);
 	request_all(vm, VCPU_REQ_END);
-	thread_unpark(reaper);
+	vm_wake_keeper(vm);
 }
 
 /* A guest that reboots for ever must not push all else out of the log. */
@@ -77,119 +95,143 @@ static bool life_may_log(struct vm *vm)
 	return true;
 }
 
+static bool is_killed(void *arg)
+{
+	const struct vm *vm = arg;
+
+	return __atomic_load_n(&vm->wish, __ATOMIC_SEQ_CST) == VM_WISH_KILL;
+}
+
 /* ---- start ---- */
 
-static int start_threads(struct vm *vm, const struct start_state *s)
+/*
+ * Everything back to power-on state; no vCPU thread runs. The target is the
+ * administrator's and holds over reboots; a machine that was off has what its
+ * configuration says.
+ */
+static void run_release(struct vm *vm, bool fresh)
 {
-	uint32_t i;
-	int err;
-
-	for (i = 0; i < vm->nr_vcpus; i++) {
-		err = vcpu_start(vm->vcpus[i], i == 0 ? s : NULL);
-		if (err)
-			return err;
-	}
-	return 0;
-}
-
-static void join_threads(struct vm *vm)
-{
-	uint32_t i;
-
-	for (i = 0; i < vm->nr_vcpus; i++)
-		vcpu_join(vm->vcpus[i]);
-}
-
-static void run_init(struct vm *vm)
-{
-	vm->end_claimed = false;
-	vm->end_ready = false;
-	vm->announced_end = 0;
-	vm->debug_exited = false;
-	vm->reason[0] = '\0';
-	vm->start_tsc = rdtsc();
-	vm->tsc_offset = -vm->start_tsc;
-	vm->kvmclock_boot_ns = clock_ns();
-	vm->nr_starts++;
-}
-
-/* Everything back to power-on state; no vCPU thread runs. */
-static void run_release(struct vm *vm)
-{
+	if (fresh)
+		BUG_ON(gspace_set_target(vm->gs, vm->cfg->mem_boot));
 	devices_reset(vm);
 	gspace_reset(vm->gs);
 }
 
-static int start_locked(struct vm *vm, char *why)
+/* Parts and power-on state, for a VM that was off. */
+static int prepare(struct vm *vm, char *why)
 {
-	struct start_state s;
-	int err;
+	int err = vm_check_config(vm, why);
 
-	set_state(vm, VM_STARTING);
-	run_init(vm);
-	err = loader_load(vm, &s, why);
 	if (err)
-		goto release;
-	set_state(vm, VM_RUNNING);
-	err = start_threads(vm, &s);
-	if (!err) {
-		if (life_may_log(vm))
-			log_info("vm", "vm=%s started vcpus=%u", vm->cfg->name,
-				 vm->nr_vcpus);
-		return 0;
-	}
-	snprintf(why, VM_WHY_MAX, "no memory for a vCPU thread");
-	vm->end_claimed = true; /* nobody else ends this run */
-	request_all(vm, VCPU_REQ_END);
-	join_threads(vm);
-release:
-	run_release(vm);
-	str_copy(vm->reason, why, sizeof(vm->reason));
-	set_state(vm, VM_OFF);
-	return err;
-}
-
-int vm_start(struct vm *vm, char *why)
-{
-	int err;
-
-	mutex_lock(&vm->life);
-	why[0] = '\0';
-	if (get_state(vm) != VM_OFF && get_state(vm) != VM_CRASHED) {
-		snprintf(why, VM_WHY_MAX, "it is %s already",
-			 vm_state_name(get_state(vm)));
-		err = -EBUSY;
-		goto unlock;
-	}
-	err = vm_check_config(vm, why);
-	if (err)
-		goto keep_reason;
+		return err;
 	err = vm_create_parts(vm);
 	if (err) {
 		snprintf(why, VM_WHY_MAX,
-			 "no memory for its vCPUs and devices");
-		goto keep_reason;
+			 err == -ENOSPC
+				 ? "no processor identifier is free"
+				 : "no memory for its vCPUs and devices");
+		return err;
 	}
-	run_release(vm);
-	err = start_locked(vm, why);
-	goto unlock;
+	run_release(vm, true);
+	return 0;
+}
 
-keep_reason:
-	str_copy(vm->reason, why, sizeof(vm->reason));
-unlock:
-	mutex_unlock(&vm->life);
+static void run_init(struct vm *vm)
+{
+	vm->end_ready = false;
+	vm->announced_end = 0;
+	vm->debug_exited = false;
+	vm->start_tsc = rdtsc();
+	vm->tsc_offset = -vm->start_tsc;
+	vm->kvmclock_boot_ns = clock_ns();
+	vm->pausing = false;
+	spin_lock(&vm->lock);
+	vm->nr_starts++;
+	spin_unlock(&vm->lock);
+	__atomic_store_n(&vm->end_claimed, false, __ATOMIC_SEQ_CST);
+}
+
+/* Host memory is short: false if the VM is killed while it waits. */
+static bool wait_memory(struct vm *vm)
+{
+	gspace_wait_memory(vm->gs, is_killed, vm);
+	return !is_killed(vm);
+}
+
+/*
+ * Being short of memory is a state, not an error: a guest that reboots just
+ * then comes back when there is some. What was loaded already is kept
+ * and written again, so each turn comes further.
+ */
+static int load(struct vm *vm, struct start_state *s, char *why)
+{
+	int err;
+
+	do
+		err = loader_load(vm, s, why);
+	while (err == -ENOMEM && wait_memory(vm));
 	return err;
+}
+
+/* False: it was killed on the way. Some threads may run then. */
+static bool launch_vcpus(struct vm *vm)
+{
+	uint32_t i;
+
+	for (i = 0; i < vm->nr_vcpus; i++)
+		while (vcpu_launch(vm->vcpus[i]))
+			if (!wait_memory(vm))
+				return false;
+	return true;
+}
+
+static void start_guest(struct vm *vm, const struct start_state *s)
+{
+	uint32_t i;
+
+	/* All of them first: one that runs may end them all. */
+	for (i = 0; i < vm->nr_vcpus; i++)
+		vcpu_reset(vm->vcpus[i], i == 0 ? s : NULL);
+	run_init(vm);
+	set_state(vm, VM_RUNNING);
+	if (launch_vcpus(vm) && life_may_log(vm))
+		log_info("vm", "vm=%s started vcpus=%u", vm->cfg->name,
+			 vm->nr_vcpus);
+}
+
+static void start(struct vm *vm)
+{
+	bool fresh = vm->fresh;
+	char why[VM_WHY_MAX] = "";
+	struct start_state s;
+	int err = 0;
+
+	if (fresh)
+		err = prepare(vm, why);
+	if (!err)
+		err = load(vm, &s, why);
+	if (!err) {
+		start_guest(vm, &s);
+		return;
+	}
+	if (vm_is_created(vm))
+		run_release(vm, false);
+	if (is_killed(vm)) {
+		set_down(vm, VM_OFF, -ECANCELED, "killed while it started");
+		return;
+	}
+	log_err("vm", "vm=%s does not start: %s", vm->cfg->name, why);
+	set_down(vm, VM_OFF, err, why);
 }
 
 /* ---- end of a run ---- */
 
-static enum config_action action_after(struct vm *vm)
+static enum config_action action_after(const struct vm *vm)
 {
 	switch (vm->end) {
 	case VM_END_POWEROFF: return vm->cfg->on_poweroff;
 	case VM_END_REBOOT: return vm->cfg->on_reboot;
 	case VM_END_CRASH: return vm->cfg->on_crash;
-	case VM_END_RESET: return ACTION_RESTART;
 	default: return ACTION_STOP;
 	}
 }
@@ -200,233 +242,211 @@ static enum config_action action_after(struct vm *vm)
  */
 static bool restart_is_futile(struct vm *vm)
 {
-	if (tsc_to_ns(rdtsc() - vm->start_tsc) >= CRASH_LOOP_NS ||
-	    vm->end == VM_END_RESET) {
+	bool futile;
+
+	if (tsc_to_ns(rdtsc() - vm->start_tsc) >= CRASH_LOOP_NS) {
 		vm->nr_short = 0;
 		return false;
 	}
 	vm->nr_short++;
-	return vm->end == VM_END_CRASH || vm->nr_short >= MAX_SHORT_RUNS;
+	futile = vm->end == VM_END_CRASH || vm->nr_short >= MAX_SHORT_RUNS;
+	if (!futile)
+		return false;
+	vm->nr_short = 0;
+	log_warn("vm", "vm=%s not restarted: its runs are too short",
+		 vm->cfg->name);
+	return true;
 }
 
-static void restart(struct vm *vm)
+static void end_vcpus(struct vm *vm)
 {
-	char why[VM_WHY_MAX] = "";
+	uint32_t i;
 
-	if (start_locked(vm, why))
-		log_err("vm", "vm=%s restart failed: %s", vm->cfg->name, why);
-}
-
-static void finish_run(struct vm *vm)
-{
-	enum config_action act = action_after(vm);
-	bool crashed = vm->end == VM_END_CRASH;
-
+	spin_lock(&vm->lock);
+	str_copy(vm->last_end, vm->end_text, sizeof(vm->last_end));
+	spin_unlock(&vm->lock);
 	set_state(vm, VM_STOPPING);
-	join_threads(vm);
-	str_copy(vm->reason, vm->end_text, sizeof(vm->reason));
-	if (crashed)
+	for (i = 0; i < vm->nr_vcpus; i++)
+		vcpu_join(vm->vcpus[i]);
+}
+
+static void log_end(struct vm *vm)
+{
+	if (vm->end == VM_END_CRASH)
 		log_warn("vm", "vm=%s crashed: %s", vm->cfg->name,
 			 vm->end_text);
 	else if (life_may_log(vm))
 		log_info("vm", "vm=%s ended: %s", vm->cfg->name, vm->end_text);
-	if (crashed && act == ACTION_PAUSE) {
+}
+
+/* The wish that came last counts, up to the moment when the run is over. */
+static enum vm_wish take_wish(struct vm *vm)
+{
+	enum vm_wish wish;
+
+	spin_lock(&vm->lock);
+	wish = vm->wish;
+	/* A kill stays until the VM is down. */
+	if (wish == VM_WISH_RESET)
+		vm->wish = VM_WISH_NONE;
+	spin_unlock(&vm->lock);
+	return wish;
+}
+
+/* The next run; false: it was killed at the last moment. */
+static bool begin_restart(struct vm *vm)
+{
+	bool ok;
+
+	spin_lock(&vm->lock);
+	ok = vm->wish != VM_WISH_KILL;
+	if (ok) {
+		vm->run++;
+		vm->fresh = false;
+		vm->want_pause = false;
+		vm->wish = VM_WISH_NONE;
+		vm->reason[0] = '\0';
+		__atomic_store_n(&vm->state, VM_STARTING, __ATOMIC_SEQ_CST);
+	}
+	spin_unlock(&vm->lock);
+	waitq_wake_all(&vm->changed);
+	return ok;
+}
+
+static bool will_restart(struct vm *vm, enum vm_wish wish)
+{
+	if (wish == VM_WISH_RESET) {
+		vm->nr_short = 0;
+		return true;
+	}
+	return wish == VM_WISH_NONE && action_after(vm) == ACTION_RESTART &&
+	       !restart_is_futile(vm);
+}
+
+static void finish_run(struct vm *vm)
+{
+	bool crashed = vm->end == VM_END_CRASH;
+	enum vm_wish wish;
+
+	end_vcpus(vm);
+	log_end(vm);
+	wish = take_wish(vm);
+	if (crashed && wish == VM_WISH_NONE &&
+	    action_after(vm) == ACTION_PAUSE) {
 		/* Memory and registers stay for inspection. */
 		devices_reset(vm);
-		set_state(vm, VM_CRASHED);
+		set_down(vm, VM_CRASHED, 0, vm->end_text);
 		return;
 	}
-	run_release(vm);
-	if (act != ACTION_RESTART) {
-		set_state(vm, crashed ? VM_CRASHED : VM_OFF);
-	} else if (restart_is_futile(vm)) {
-		log_warn("vm", "vm=%s not restarted: its runs are too short",
-			 vm->cfg->name);
-		vm->nr_short = 0;
-		set_state(vm, crashed ? VM_CRASHED : VM_OFF);
-	} else {
-		restart(vm);
-	}
+	run_release(vm, false);
+	if (will_restart(vm, wish) && begin_restart(vm))
+		return;
+	crashed = crashed && !is_killed(vm);
+	set_down(vm, crashed ? VM_CRASHED : VM_OFF, 0, vm->end_text);
 }
 
-static void reaper_thread(void *arg)
-{
-	struct vm *vm;
-
-	(void)arg;
-	for (;;) {
-		for (vm = vm_first(); vm; vm = vm_next(vm)) {
-			if (!__atomic_load_n(&vm->end_ready, __ATOMIC_SEQ_CST))
-				continue;
-			mutex_lock(&vm->life);
-			/* start_locked() may have ended the run itself. */
-			if (vm->end_ready) {
-				vm->end_ready = false;
-				finish_run(vm);
-			}
-			mutex_unlock(&vm->life);
-		}
-		thread_park();
-	}
-}
-
-int vm_life_init(void)
-{
-	struct thread_params p = {
-		.name = "reaper",
-		.fn = reaper_thread,
-		.class = THREAD_SERVICE,
-	};
-
-	return thread_create(&p, &reaper);
-}
-
-/* ---- the administrator's wishes ---- */
-
-/* True if the VM has a run that can be asked for something. */
-static bool is_up(struct vm *vm)
-{
-	enum vm_state s = get_state(vm);
-
-	return s == VM_RUNNING || s == VM_PAUSED;
-}
-
-static int not_up(struct vm *vm, char *why)
-{
-	snprintf(why, VM_WHY_MAX, "it is %s", vm_state_name(get_state(vm)));
-	return -EBUSY;
-}
-
-int vm_stop(struct vm *vm, char *why)
-{
-	bool heard = false;
-	int err = 0;
-
-	mutex_lock(&vm->life);
-	if (get_state(vm) != VM_RUNNING) {
-		err = not_up(vm, why);
-		goto unlock;
-	}
-	heard |= memdev_request_shutdown(vm);
-	heard |= acpi_pm_press_power_button(vm);
-	if (!heard) {
-		snprintf(why, VM_WHY_MAX,
-			 "the guest does not listen to its "
-			 "power button; use `vm kill %s`",
-			 vm->cfg->name);
-		err = -EOPNOTSUPP;
-	}
-unlock:
-	mutex_unlock(&vm->life);
-	return err;
-}
-
-int vm_kill(struct vm *vm, char *why)
-{
-	uint64_t run;
-
-	mutex_lock(&vm->life);
-	if (get_state(vm) == VM_CRASHED) {
-		run_release(vm);
-		set_state(vm, VM_OFF);
-		mutex_unlock(&vm->life);
-		return 0;
-	}
-	if (!is_up(vm)) {
-		mutex_unlock(&vm->life);
-		return not_up(vm, why);
-	}
-	run = vm->nr_starts;
-	vm_request_end(vm, VM_END_KILL, "killed by the administrator");
-	mutex_unlock(&vm->life);
-	wait_event(&vm->changed, vm->nr_starts != run ||
-					 get_state(vm) == VM_OFF ||
-					 get_state(vm) == VM_CRASHED);
-	return 0;
-}
+/* ---- pause ---- */
 
 static bool all_paused(struct vm *vm)
 {
 	uint32_t i;
 
 	for (i = 0; i < vm->nr_vcpus; i++)
-		if (!READ_ONCE(vm->vcpus[i]->paused) &&
-		    !READ_ONCE(vm->vcpus[i]->dead))
+		if (!vcpu_is_paused(vm->vcpus[i]))
 			return false;
 	return true;
 }
 
-int vm_pause(struct vm *vm, char *why)
+static void resume(struct vm *vm)
 {
 	uint32_t i;
-	int err = 0;
 
-	mutex_lock(&vm->life);
-	if (get_state(vm) != VM_RUNNING) {
-		err = not_up(vm, why);
-		goto unlock;
-	}
-	request_all(vm, VCPU_REQ_PAUSE);
-	for (i = 0; i < vm->nr_vcpus; i++)
-		wait_event(&vm->vcpus[i]->pause_wq, all_paused(vm));
-	set_state(vm, VM_PAUSED);
-unlock:
-	mutex_unlock(&vm->life);
-	return err;
-}
-
-int vm_resume(struct vm *vm, char *why)
-{
-	uint32_t i;
-	int err = 0;
-
-	mutex_lock(&vm->life);
-	if (get_state(vm) != VM_PAUSED) {
-		err = not_up(vm, why);
-		goto unlock;
-	}
+	vm->pausing = false;
 	set_state(vm, VM_RUNNING);
 	for (i = 0; i < vm->nr_vcpus; i++)
 		vcpu_resume(vm->vcpus[i]);
-unlock:
-	mutex_unlock(&vm->life);
-	return err;
 }
 
-int vm_reset(struct vm *vm, char *why)
+/* Each vCPU wakes the keeper when it stands still, and when it ends. */
+static bool follow_pause(struct vm *vm)
 {
-	int err = 0;
+	bool want = __atomic_load_n(&vm->want_pause, __ATOMIC_SEQ_CST);
 
-	mutex_lock(&vm->life);
-	if (is_up(vm))
-		vm_request_end(vm, VM_END_RESET, "reset by the administrator");
-	else
-		err = not_up(vm, why);
-	mutex_unlock(&vm->life);
-	return err;
-}
-
-int vm_set_mem_target(struct vm *vm, uint64_t nbytes, char *why)
-{
-	char lo[16], hi[16], is[16];
-	int err = -EBUSY;
-
-	mutex_lock(&vm->life);
-	if (!is_up(vm)) {
-		err = not_up(vm, why);
-		goto unlock;
+	if (!want && vm->pausing) {
+		resume(vm);
+		return true;
 	}
-	err = gspace_set_target(vm->gs, nbytes);
-	if (err)
-		snprintf(why, VM_WHY_MAX,
-			 "%s is outside %s (mem.min) to %s "
-			 "(mem.boot)",
-			 bytes_to_str(nbytes, is, sizeof(is)),
-			 bytes_to_str(vm->cfg->mem_min, lo, sizeof(lo)),
-			 bytes_to_str(vm->cfg->mem_boot, hi, sizeof(hi)));
-	else
-		memdev_notify_target(vm);
-unlock:
-	mutex_unlock(&vm->life);
-	return err;
+	if (want && !vm->pausing) {
+		vm->pausing = true;
+		__atomic_fetch_add(&vm->pause_seq, 1, __ATOMIC_SEQ_CST);
+		request_all(vm, VCPU_REQ_PAUSE);
+		return true;
+	}
+	if (want && vm_get_state(vm) == VM_RUNNING && all_paused(vm)) {
+		set_state(vm, VM_PAUSED);
+		return true;
+	}
+	return false;
+}
+
+/* ---- the keeper ---- */
+
+static bool step_up(struct vm *vm)
+{
+	switch (__atomic_load_n(&vm->wish, __ATOMIC_SEQ_CST)) {
+	case VM_WISH_KILL:
+		vm_request_end(vm, VM_END_KILL, "killed by the administrator");
+		break;
+	case VM_WISH_RESET:
+		vm_request_end(vm, VM_END_RESET, "reset by the administrator");
+		break;
+	case VM_WISH_NONE: break;
+	}
+	if (__atomic_load_n(&vm->end_ready, __ATOMIC_SEQ_CST)) {
+		finish_run(vm);
+		return true;
+	}
+	return follow_pause(vm);
+}
+
+bool vm_keeper_step(struct vm *vm)
+{
+	switch (vm_get_state(vm)) {
+	case VM_STARTING: start(vm); return true;
+	case VM_RUNNING:
+	case VM_PAUSED: return step_up(vm);
+	case VM_CRASHED:
+		if (!is_killed(vm))
+			return false;
+		if (vm_is_created(vm))
+			run_release(vm, false);
+		set_down(vm, VM_OFF, 0, NULL);
+		return true;
+	case VM_OFF: return false;
+	case VM_STOPPING: break; /* never left so by a step */
+	}
+	BUG();
+}
+
+static void keeper_thread(void *arg)
+{
+	for (;;)
+		if (!vm_keeper_step(arg))
+			thread_park();
+}
+
+int vm_create_keeper(struct vm *vm)
+{
+	char name[CONFIG_NAME_MAX + sizeof("life ")];
+	struct thread_params p = {
+		.name = name,
+		.fn = keeper_thread,
+		.arg = vm,
+		.class = THREAD_SERVICE,
+	};
+
+	if (vm->keeper)
+		return 0;
+	snprintf(name, sizeof(name), "life %s", vm->cfg->name);
+	return thread_create(&p, &vm->keeper);
 }

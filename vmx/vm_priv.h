@@ -1,19 +1,38 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Between vmx/vm.c and vmx/vm_life.c. */
+/*
+ * Between vmx/vm.c (what a VM is), vm_life.c (its keeper) and vm_order.c (what
+ * the administrator wants of it).
+ */
 #ifndef VMX_VM_PRIV_H
 #define VMX_VM_PRIV_H
 
 #include "vmx/vm.h"
 
-#define VM_WHY_MAX 128u
-
-/* Starts the service thread that ends runs. 0, -ENOMEM. */
-MUST_CHECK int vm_life_init(void);
-
-/* Makes space, vCPUs and devices, once. 0, -ENOMEM (nothing is left). */
+/* Makes space, vCPUs and devices, once. 0; -ENOMEM, -ENOSPC: nothing is left.
+ */
 MUST_CHECK int vm_create_parts(struct vm *vm);
 
 /* What can be known to be wrong before the start; *why says it. */
 MUST_CHECK int vm_check_config(struct vm *vm, char *why);
+
+/* Makes the keeper thread, if there is none yet. 0, -ENOMEM. */
+MUST_CHECK int vm_create_keeper(struct vm *vm);
+
+/*
+ * Brings the VM one step on; false: there is nothing to do until somebody calls
+ * vm_wake_keeper(). On the keeper thread (or a host test) only.
+ */
+bool vm_keeper_step(struct vm *vm);
+
+static inline enum vm_state vm_get_state(const struct vm *vm)
+{
+	return __atomic_load_n(&vm->state, __ATOMIC_SEQ_CST);
+}
+
+/* Off and crashed: there is no run, and none is being made. */
+static inline bool vm_state_is_down(enum vm_state s)
+{
+	return s == VM_OFF || s == VM_CRASHED;
+}
 
 #endif

@@ -4,10 +4,8 @@
 #include "kernel/cpu/machine.h"
 #include "kernel/lib/errno.h"
 #include "kernel/lib/lib.h"
-#include "kernel/lib/version_string.h"
 #include "kernel/sched/clock.h"
 #include "kernel/sched/thread.h"
-#include "kernel/sync/log.h"
 #include "kernel/sync/percpu.h"
 
 /* ---- cpu ---- */
@@ -81,11 +79,11 @@ int cmd_cpu(const struct shell_args *a)
 
 static const char *const level_names[] = { "err", "warn", "info", "debug" };
 
-static bool find_level(const char *name, enum log_level *out)
+static bool find_level(const char *name, enum log_level_cfg *out)
 {
 	for (uint32_t i = 0; i < ARRAY_SIZE(level_names); i++) {
 		if (strcmp(name, level_names[i]) == 0) {
-			*out = (enum log_level)i;
+			*out = (enum log_level_cfg)i;
 			return true;
 		}
 	}
@@ -93,13 +91,13 @@ static bool find_level(const char *name, enum log_level *out)
 }
 
 struct log_query {
-	enum log_level level; /* this and more severe */
-	uint64_t nr_matching; /* first pass */
-	uint64_t skip;	      /* second pass: older ones not wanted */
-	struct json *json;    /* NULL: text */
+	enum log_level_cfg level; /* this and more severe */
+	uint64_t nr_matching;	  /* first pass */
+	uint64_t skip;		  /* second pass: older ones not wanted */
+	struct json *json;	  /* NULL: text */
 };
 
-static void count_line(void *arg, enum log_level level, const char *line)
+static void count_line(void *arg, enum log_level_cfg level, const char *line)
 {
 	struct log_query *q = arg;
 
@@ -107,7 +105,7 @@ static void count_line(void *arg, enum log_level level, const char *line)
 	q->nr_matching += level <= q->level;
 }
 
-static void print_line(void *arg, enum log_level level, const char *line)
+static void print_line(void *arg, enum log_level_cfg level, const char *line)
 {
 	struct log_query *q = arg;
 
@@ -129,7 +127,7 @@ static void print_line(void *arg, enum log_level level, const char *line)
 }
 
 static void show_log(const struct shell_args *a, uint64_t wanted,
-		     enum log_level level)
+		     enum log_level_cfg level)
 {
 	struct log_query q = { .level = level };
 
@@ -148,7 +146,7 @@ static void show_log(const struct shell_args *a, uint64_t wanted,
 
 static int log_console(const struct shell_args *a)
 {
-	enum log_level level;
+	enum log_level_cfg level;
 
 	if (a->argc != 3 || !find_level(a->argv[2], &level))
 		return -EINVAL;
@@ -159,7 +157,7 @@ static int log_console(const struct shell_args *a)
 
 int cmd_log(const struct shell_args *a)
 {
-	enum log_level level = LOG_DEBUG;
+	enum log_level_cfg level = CFG_LOG_DEBUG;
 	uint64_t wanted = 0;
 	int i = 1;
 

@@ -14,7 +14,7 @@
 enum lock_level {
 	LOCK_NONE = 0,
 	LOCK_CONSOLE_MUX = 4, /* which console has the line (mutex) */
-	LOCK_VM_LIFE = 6,     /* start/stop/destroy of one VM (mutex) */
+	LOCK_VM_LIFE = 6,     /* state of one VM and what is wanted of it */
 	LOCK_VM_LIST = 10,    /* the list of VMs */
 	LOCK_PCI = 12,	      /* PCI configuration of one VM (mutex) */
 	LOCK_GUESTMEM = 20,   /* regions and page states of one VM */

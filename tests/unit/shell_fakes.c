@@ -19,7 +19,6 @@
 #include "kernel/cpu/machine.h"
 #include "kernel/lib/errno.h"
 #include "kernel/lib/selftest.h"
-#include "kernel/lib/version_string.h"
 #include "kernel/sync/log.h"
 #include "mm/audit.h"
 #include "mm/frame.h"
@@ -79,7 +78,7 @@ const char version_string[] = "Aerostat 0.0.0 (test)";
 struct config host_config;
 jmp_buf machine_end;
 const char *ended_by;
-enum log_level console_level;
+enum log_level_cfg console_level;
 
 void machine_reboot(void)
 {
@@ -101,7 +100,7 @@ void machine_poweroff(void)
 	longjmp(machine_end, 1);
 }
 
-void log_set_console_level(enum log_level level)
+void log_set_console_level(enum log_level_cfg level)
 {
 	console_level = level;
 }
@@ -111,13 +110,13 @@ void log_set_sink(void (*fn)(const char *line, size_t n))
 	assert_ptr_equal(fn, conrow_log);
 }
 
-void log_dump(void (*fn)(void *arg, enum log_level level, const char *line),
+void log_dump(void (*fn)(void *arg, enum log_level_cfg level, const char *line),
 	      void *arg, uint32_t max)
 {
 	(void)max;
-	fn(arg, LOG_INFO, "[    1.0] a: first");
-	fn(arg, LOG_ERR, "[    2.0] error b: \"quoted\"");
-	fn(arg, LOG_DEBUG, "[    3.0] debug c: third");
+	fn(arg, CFG_LOG_INFO, "[    1.0] a: first");
+	fn(arg, CFG_LOG_ERR, "[    2.0] error b: \"quoted\"");
+	fn(arg, CFG_LOG_DEBUG, "[    3.0] debug c: third");
 }
 
 bool cpu_get_stats(uint32_t cpu, struct cpu_stats *out)
@@ -215,38 +214,34 @@ static int set_state(struct vm *vm, enum vm_state from, enum vm_state to,
 	return 0;
 }
 
-int vm_start(struct vm *vm, char *why)
+int vm_order(struct vm *vm, enum vm_verb verb, struct vm_order *o, char *why)
 {
-	if (vm->cfg->bad) {
+	o->verb = verb;
+	if (verb == VM_DO_START && vm->cfg->bad) {
 		strcpy(why, "its configuration has errors");
 		return -EINVAL;
 	}
-	return set_state(vm, VM_OFF, VM_RUNNING, why);
+	switch (verb) {
+	case VM_DO_START: return set_state(vm, VM_OFF, VM_RUNNING, why);
+	case VM_DO_STOP:
+	case VM_DO_KILL: return set_state(vm, VM_RUNNING, VM_OFF, why);
+	case VM_DO_PAUSE: return set_state(vm, VM_RUNNING, VM_PAUSED, why);
+	case VM_DO_RESUME: return set_state(vm, VM_PAUSED, VM_RUNNING, why);
+	case VM_DO_RESET: return set_state(vm, VM_RUNNING, VM_RUNNING, why);
+	}
+	return -EINVAL;
 }
 
-int vm_stop(struct vm *vm, char *why)
-{
-	return set_state(vm, VM_RUNNING, VM_OFF, why);
-}
+bool orders_take_for_ever;
 
-int vm_kill(struct vm *vm, char *why)
+int vm_order_result(struct vm *vm, const struct vm_order *o, char *why)
 {
-	return set_state(vm, VM_RUNNING, VM_OFF, why);
-}
-
-int vm_pause(struct vm *vm, char *why)
-{
-	return set_state(vm, VM_RUNNING, VM_PAUSED, why);
-}
-
-int vm_resume(struct vm *vm, char *why)
-{
-	return set_state(vm, VM_PAUSED, VM_RUNNING, why);
-}
-
-int vm_reset(struct vm *vm, char *why)
-{
-	return set_state(vm, VM_RUNNING, VM_RUNNING, why);
+	(void)vm;
+	(void)o;
+	if (!orders_take_for_ever)
+		return 0;
+	strcpy(why, "vCPU 1 has not stopped");
+	return -EAGAIN;
 }
 
 int vm_set_mem_target(struct vm *vm, uint64_t nbytes, char *why)
@@ -411,12 +406,14 @@ int set_up(void **state)
 	web = (struct vm){ .id = 1,
 			   .cfg = &web_cfg,
 			   .state = VM_RUNNING,
+			   .created = true,
 			   .gs = (struct gspace *)&web };
 	db = (struct vm){ .id = 2, .cfg = &db_cfg };
 	waitq_init(&web.changed);
 	waitq_init(&db.changed);
-	mutex_init(&web.life, LOCK_VM_LIFE, "life");
-	mutex_init(&db.life, LOCK_VM_LIFE, "life");
+	spin_init(&web.lock, LOCK_VM_LIFE, "life");
+	spin_init(&db.lock, LOCK_VM_LIFE, "life");
+	orders_take_for_ever = false;
 	strcpy(db.reason, "configuration has errors");
 	has_vms = true;
 	on_write = NULL;

@@ -22,12 +22,13 @@ void clear_screen(void);
 /* ---- the machine ---- */
 extern jmp_buf machine_end; /* taken by poweroff and reboot */
 extern const char *ended_by;
-extern enum log_level console_level;
+extern enum log_level_cfg console_level;
 extern unsigned nr_audit_errors; /* that mm_audit() finds */
 
 /* ---- VMs ---- */
 extern struct vm web, db;
 extern bool has_vms;
+extern bool orders_take_for_ever; /* what orders ask for never comes */
 extern uint64_t last_target;
 extern bool has_driver;	      /* the guest's, of the memory device */
 extern uint64_t resize_ticks; /* 0: the target is not reached yet */

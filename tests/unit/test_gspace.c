@@ -347,6 +347,8 @@ static void targets_have_bounds(void **state)
 	gs = world_vm("a", 16 * MIB, COMMIT_SINGLE);
 	assert_int_equal(gspace_set_target(gs, 2 * MIB), 0);
 	assert_int_equal(stats_of(gs).target, 512);
+	gspace_reset(gs);
+	assert_int_equal(stats_of(gs).target, 512);
 	assert_int_equal(gspace_set_target(gs, 2 * MIB - 1), -ERANGE);
 	assert_int_equal(gspace_set_target(gs, 16 * MIB + 4096), -ERANGE);
 	assert_int_equal(stats_of(gs).target, 512);
@@ -616,9 +618,14 @@ static void failing_at_any_allocation_changes_nothing(void **state)
 	}
 }
 
+static bool at_once(void *arg)
+{
+	(void)arg;
+	return true;
+}
+
 static void a_vm_waits_at_the_reserve_and_is_named(void **state)
 {
-	static volatile bool stop = true;
 	struct gspace *gs;
 	uint64_t g;
 	int err = 0;
@@ -630,7 +637,7 @@ static void a_vm_waits_at_the_reserve_and_is_named(void **state)
 		err = guest_store(gs, gfn(g), 1);
 	assert_int_equal(err, -ENOMEM);
 	assert_true(world_free() >= MIB / PAGE_SIZE);
-	gspace_wait_memory(gs, &stop);
+	gspace_wait_memory(gs, at_once, NULL);
 	assert_non_null(strstr(fake_log_last, "vm=hungry"));
 	assert_int_equal(stats_of(gs).nr_waits, 1);
 	assert_false(stats_of(gs).waiting);

@@ -220,7 +220,7 @@ static void test_answers(void **state)
 		assert_string_equal(output_of(answers[i].line),
 				    answers[i].says);
 	assert_int_equal(last_target, 128 << 20);
-	assert_int_equal(console_level, LOG_DEBUG);
+	assert_int_equal(console_level, CFG_LOG_DEBUG);
 }
 
 static void test_listings_name_everything(void **state)
@@ -488,6 +488,28 @@ static void test_waits_end(void **state)
 	assert_true(list_empty(&wq.waiters));
 }
 
+static void interrupt_the_wait(void)
+{
+	fake_tsc += 1000000;
+	input = "\x03";
+}
+
+/* An order that is not carried out gives the console back, and says why. */
+static void test_orders_do_not_hold_the_console(void **state)
+{
+	(void)state;
+	orders_take_for_ever = true;
+	fake_park_hook = pass_time;
+	assert_string_equal(output_of("vm pause web"),
+			    "error: vm pause web: not within 10 s, goes on: "
+			    "vCPU 1 has not stopped\n");
+	fake_park_hook = interrupt_the_wait;
+	assert_string_equal(output_of("vm resume web"),
+			    "error: vm resume web: interrupted, goes on: "
+			    "vCPU 1 has not stopped\n");
+	fake_park_hook = NULL;
+}
+
 static void test_guest_console(void **state)
 {
 	static const struct step script[] = { { .prints = "early\r\n",
@@ -576,6 +598,8 @@ int main(void)
 		cmocka_unit_test_setup(test_too_long_line, set_up),
 		cmocka_unit_test_setup(test_sleep_is_interrupted, set_up),
 		cmocka_unit_test_setup(test_waits_end, set_up),
+		cmocka_unit_test_setup(test_orders_do_not_hold_the_console,
+				       set_up),
 		cmocka_unit_test_setup(test_guest_console, set_up),
 		cmocka_unit_test_setup(
 			test_flooding_guest_does_not_hold_the_console, set_up),

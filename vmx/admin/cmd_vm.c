@@ -3,6 +3,7 @@
 #include "kernel/cpu/machine.h"
 #include "kernel/lib/errno.h"
 #include "kernel/lib/lib.h"
+#include "mm/heap.h"
 #include "vmx/admin/admin_priv.h"
 #include "vmx/admin/vm_view.h"
 
@@ -221,68 +222,130 @@ static int vm_info(const struct shell_args *a)
 
 /* ---- vm start, stop, ... ---- */
 
+/* `limit_s`: how long the console waits for it; 0: not at all. */
 static const struct verb {
 	const char *name;
-	int (*act)(struct vm *vm, char *why);
+	enum vm_verb verb;
 	const char *done;
+	unsigned limit_s;
 } verbs[] = {
-	{ "start", vm_start, "started" },
-	{ "stop", vm_stop, "asked to power off" },
-	{ "kill", vm_kill, "killed" },
-	{ "pause", vm_pause, "paused" },
-	{ "resume", vm_resume, "resumed" },
-	{ "reset", vm_reset, "reset" },
+	{ "start", VM_DO_START, "started", 10 },
+	{ "stop", VM_DO_STOP, "asked to power off", 0 },
+	{ "kill", VM_DO_KILL, "killed", 30 },
+	{ "pause", VM_DO_PAUSE, "paused", 10 },
+	{ "resume", VM_DO_RESUME, "resumed", 10 },
+	{ "reset", VM_DO_RESET, "reset", 10 },
 };
 
-static int act_on(const struct verb *verb, struct vm *vm, char *why)
+struct act {
+	struct vm *vm;
+	struct vm_order order;
+	int err; /* -EAGAIN: under way */
+	char why[VM_WHY_MAX];
+};
+
+static void act_begin(struct act *act, const struct verb *verb)
 {
+	act->err = vm_order(act->vm, verb->verb, &act->order, act->why);
+	if (!act->err && verb->limit_s)
+		act->err = -EAGAIN;
+}
+
+static bool act_is_over(void *arg)
+{
+	struct act *act = arg;
+
+	act->err = vm_order_result(act->vm, &act->order, act->why);
+	return act->err != -EAGAIN;
+}
+
+/* The order stands, whatever ends the wait for it. */
+static void act_wait(struct act *act, const struct verb *verb)
+{
+	char waits_for[VM_WHY_MAX];
 	int err;
 
-	why[0] = '\0';
-	err = verb->act(vm, why);
-	if (err && !why[0])
-		(void)snprintf(why, 128, "error %d", -err);
-	return err;
+	if (act->err != -EAGAIN)
+		return;
+	err = shell_wait(&act->vm->changed, act_is_over, act,
+			 verb->limit_s * 1000000000ull);
+	if (!err)
+		return;
+	act->err = err;
+	(void)str_copy(waits_for, act->why, sizeof(waits_for));
+	if (err == -EINTR)
+		(void)snprintf(act->why, sizeof(act->why),
+			       "interrupted, goes on: %.90s", waits_for);
+	else
+		(void)snprintf(act->why, sizeof(act->why),
+			       "not within %u s, goes on: %.90s", verb->limit_s,
+			       waits_for);
 }
 
 static void act_on_one(const struct shell_args *a, const struct verb *verb,
 		       struct vm *vm)
 {
-	char why[128];
+	struct act act = { .vm = vm };
 
-	if (act_on(verb, vm, why) != 0)
-		out_fail(a, "vm %s %s: %s", verb->name, vm->cfg->name, why);
+	act_begin(&act, verb);
+	act_wait(&act, verb);
+	if (act.err)
+		out_fail(a, "vm %s %s: %s", verb->name, vm->cfg->name, act.why);
 	else
 		out_done(a, "%s: %s", vm->cfg->name, verb->done);
 }
 
-/* One line for each VM; in JSON one array of {"name","ok","message"}. */
+static void say_act(struct json *j, const struct verb *verb,
+		    const struct act *act)
+{
+	const char *name = act->vm->cfg->name;
+
+	if (!j) {
+		out_printf("%s: %s%s\n", name, act->err ? "error: " : "",
+			   act->err ? act->why : verb->done);
+		return;
+	}
+	json_open_object(j, NULL);
+	json_str(j, "name", name);
+	json_bool(j, "ok", !act->err);
+	json_str(j, "message", act->err ? act->why : verb->done);
+	json_close_object(j);
+}
+
+/*
+ * All are told first, then waited for; one line for each VM; in JSON one array
+ * of {"name","ok","message"}.
+ */
 static void act_on_all(const struct shell_args *a, const struct verb *verb)
 {
-	struct json *j = a->json ? out_json() : NULL;
-	char why[128];
+	struct json *j = NULL;
+	uint32_t n = 0, i = 0;
+	struct act *acts;
 
-	if (j)
-		json_open_array(j, NULL);
+	for (struct vm *vm = vm_first(); vm; vm = vm_next(vm))
+		n++;
+	acts = kzalloc((n + 1) * sizeof(*acts));
+	if (!acts) {
+		out_fail(a, "no memory");
+		return;
+	}
 	for (struct vm *vm = vm_first(); vm; vm = vm_next(vm)) {
-		int err = act_on(verb, vm, why);
-
-		if (!j) {
-			out_printf("%s: %s%s\n", vm->cfg->name,
-				   err ? "error: " : "",
-				   err ? why : verb->done);
-			continue;
-		}
-		json_open_object(j, NULL);
-		json_str(j, "name", vm->cfg->name);
-		json_bool(j, "ok", !err);
-		json_str(j, "message", err ? why : verb->done);
-		json_close_object(j);
+		acts[i].vm = vm;
+		act_begin(&acts[i++], verb);
+	}
+	if (a->json) {
+		j = out_json();
+		json_open_array(j, NULL);
+	}
+	for (i = 0; i < n; i++) {
+		act_wait(&acts[i], verb);
+		say_act(j, verb, &acts[i]);
 	}
 	if (j) {
 		json_close_array(j);
 		out_json_end(j);
 	}
+	kfree(acts);
 }
 
 static int vm_act(const struct shell_args *a, const struct verb *verb)

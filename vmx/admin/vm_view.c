@@ -10,6 +10,12 @@ static bool has_run(enum vm_state s)
 	return s == VM_RUNNING || s == VM_PAUSED || s == VM_STOPPING;
 }
 
+/* A VM that starts may wait for memory, and have some already. */
+static bool has_memory(const struct vm *vm, enum vm_state s)
+{
+	return (has_run(s) || s == VM_STARTING) && vm_is_created(vm);
+}
+
 void vm_view_take(struct vm *vm, struct vm_view *out)
 {
 	memset(out, 0, sizeof(*out));
@@ -19,16 +25,17 @@ void vm_view_take(struct vm *vm, struct vm_view *out)
 	out->mem.boot = vm->cfg->mem_boot >> PAGE_SHIFT;
 	out->mem.max = vm->cfg->mem_max >> PAGE_SHIFT;
 
-	mutex_lock(&vm->life);
+	spin_lock(&vm->lock);
 	out->state = READ_ONCE(vm->state);
 	out->nr_starts = vm->nr_starts;
 	out->debug_exited = vm->debug_exited;
 	out->debug_exit_value = vm->debug_exit_value;
 	(void)str_copy(out->reason, vm->reason, sizeof(out->reason));
-	if (has_run(out->state) && vm->gs) {
+	if (has_memory(vm, out->state)) {
 		out->has_memory = true;
 		gspace_get_stats(vm->gs, &out->mem);
-		out->uptime_ns = tsc_to_ns(rdtsc() - vm->start_tsc);
 	}
-	mutex_unlock(&vm->life);
+	if (has_run(out->state))
+		out->uptime_ns = tsc_to_ns(rdtsc() - vm->start_tsc);
+	spin_unlock(&vm->lock);
 }

@@ -20,7 +20,7 @@ struct vm_view {
 	char reason[128];
 };
 
-/* Thread context; takes LOCK_VM_LIFE: waits for a start or stop under way. */
+/* Takes vm->lock, which nobody holds while it waits for something. */
 void vm_view_take(struct vm *vm, struct vm_view *out);
 
 #endif

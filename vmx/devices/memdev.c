@@ -69,6 +69,24 @@ void memdev_config_changed(struct vm_devices *d)
 		map_page(d, gfn_of(gpa(bar)));
 }
 
+/*
+ * The page follows the space's target. A reset and the administrator may both
+ * be here: whoever writes last has read the target after the other's
+ * change, or writes again.
+ */
+static void publish_target(struct vm_devices *d)
+{
+	struct gspace_stats st, now;
+
+	gspace_get_stats(d->vm->gs, &now);
+	do {
+		st = now;
+		__atomic_store_n(&d->mem.page->target_pages, st.target,
+				 __ATOMIC_SEQ_CST);
+		gspace_get_stats(d->vm->gs, &now);
+	} while (now.target != st.target);
+}
+
 static void page_fill(struct vm_devices *d)
 {
 	struct aerostat_mem_page *p = d->mem.page;
@@ -77,8 +95,8 @@ static void page_fill(struct vm_devices *d)
 	gspace_get_stats(d->vm->gs, &st);
 	memset(p, 0, PAGE_SIZE);
 	p->version = AEROSTAT_ABI_VERSION;
-	p->target_pages = st.target;
 	p->size_pages = st.size;
+	publish_target(d);
 }
 
 static void pci_fill(struct vm_devices *d)
@@ -156,16 +174,13 @@ uint64_t memdev_resize_ticks(struct vm *vm)
 void memdev_notify_target(struct vm *vm)
 {
 	struct vm_devices *d = vm->dev;
-	struct gspace_stats st;
 
 	if (!d)
 		return;
 	WRITE_ONCE(d->mem.target_tsc, rdtsc());
 	WRITE_ONCE(d->mem.resize_ticks, 0);
 	note_progress(d);
-	gspace_get_stats(vm->gs, &st);
-	__atomic_store_n(&d->mem.page->target_pages, st.target,
-			 __ATOMIC_RELEASE);
+	publish_target(d);
 	if (is_ready(d))
 		post_event(d, AEROSTAT_EV_TARGET);
 }
