@@ -37,7 +37,7 @@ ALL += $(OBJ) $(ELF)
 -include $(wildcard boot/build.mk vmx/build.mk guest-stubs/linux/build.mk \
 	guest-stubs/micro/build.mk tests/bench/build.mk)
 
-.PHONY: all unit lint image run test bench deps help clean FORCE
+.PHONY: all unit lint image run test test-long bench deps help clean FORCE
 .DEFAULT_GOAL := all
 all: $(ALL)
 
@@ -91,7 +91,7 @@ $(B)/aerostat.elf: $(OBJ) $(B)/symbols.o linker.ld
 # A header that is gone: what named it is compiled again.
 %.h: ;
 
--include $(shell find $(B)/obj $(B)/unit -name '*.d' 2>/dev/null)
+-include $(shell find $(B)/obj $(B)/unit $(B)/tsan -name '*.d' 2>/dev/null)
 
 # ---- host tests --------------------------------------------------------
 #
@@ -123,7 +123,39 @@ $(B)/unit/$(1): $(B)/unit/obj/tests/unit/$(1).c.o \
 endef
 $(foreach t,$(UNIT),$(eval $(call unit_rule,$(t))))
 
-unit: $(UNIT:%=$(B)/unit/%)
+# The same with real threads under ThreadSanitizer: tests/tsan/test_X.c.
+# tests/tsan/once.h makes READ_ONCE() and WRITE_ONCE() what they mean.
+
+TSAN := $(patsubst tests/tsan/%.c,%,$(wildcard tests/tsan/test_*.c))
+TSAN_CFLAGS := -std=gnu11 -O1 -g -DDEBUG=1 $(WARN) -fsanitize=thread \
+	-Wno-tsan -fno-omit-frame-pointer -pthread -include tests/tsan/once.h \
+	-Itests/tsan -Itests/unit/fakes -Itests/unit -I. -I$(B)/gen
+TSAN_FAKES := $(patsubst %,$(B)/tsan/obj/%.o,$(wildcard tests/unit/fakes/*.c) \
+	$(filter-out tests/tsan/test_%,$(wildcard tests/tsan/*.c)))
+tsan_sources = $(shell sed -n 's/^ \* Sources: *//p' tests/tsan/$(1).c)
+
+$(B)/tsan/obj/%.c.o: %.c tests/tsan/once.h | $(B)/gen/version.h
+	@mkdir -p $(@D)
+	$(call step,CC) $(CC) $(TSAN_CFLAGS) -MMD -MF $(@:.o=.d) -c -o $@ $<
+
+$(B)/tsan/fakes.a: $(TSAN_FAKES)
+	@mkdir -p $(@D)
+	@rm -f $@
+	$(call step,AR) $(AR) rcs $@ $^
+
+define tsan_rule
+$(B)/tsan/$(1): $(B)/tsan/obj/tests/tsan/$(1).c.o \
+		$(patsubst %,$(B)/tsan/obj/%.o,$(call tsan_sources,$(1))) \
+		$(B)/tsan/fakes.a
+	$$(call step,LD) $$(CC) $$(TSAN_CFLAGS) -o $$@ $$^ -lcmocka
+endef
+$(foreach t,$(TSAN),$(eval $(call tsan_rule,$(t))))
+
+HOST_TESTS := $(UNIT:%=$(B)/unit/%) $(TSAN:%=$(B)/tsan/%)
+.PHONY: host-tests
+host-tests: $(HOST_TESTS)
+
+unit: host-tests
 	@tests/run.py unit
 
 # ---- checks, runs ------------------------------------------------------
@@ -133,6 +165,9 @@ lint: $(B)/gen/version.h
 
 test: deps
 	@tests/run.py all $(if $(T),--only '$(T)')
+
+test-long: deps
+	@tests/run.py long
 
 image: deps
 	@$(MAKE) --no-print-directory -j$$(nproc) $(B)/aerostat.img
@@ -163,6 +198,7 @@ help:
 #: make image      build/aerostat.img: a disk image that boots from a USB stick
 #: make test       everything: build, lint, host tests, emulator scenarios
 #: make test T=X   one host test, one scenario (as pytest -k), or lint
+#: make test-long  scenarios that take many minutes each
 #: make unit       host tests
 #: make lint       formatting, static checks, each header alone
 #: make bench      measure against KVM; writes build/bench.json

@@ -95,7 +95,7 @@ class Emulator:
         self.ips, self.sync, self.cpu_model = ips, sync, cpu_model
         self.reboot, self.qemu_args = reboot, list(qemu_args)
         self.log_to = log_to
-        self.proc = self.sock = None
+        self.proc = self.sock = self.cause = None
         self.tmp = Path(tempfile.mkdtemp(prefix="aerostat-emu-"))
 
     def start(self):
@@ -127,6 +127,34 @@ class Emulator:
     def running(self):
         return self.proc is not None and self.proc.poll() is None
 
+    def end_cause(self):
+        """Why the emulator is not running any more: "poweroff" (the machine
+        switched itself off), "killed" (stop() did), or what happened. None:
+        it runs."""
+        if self.cause is None and not self.running():
+            self.cause = self._end_cause()
+        return self.cause
+
+    def _end_cause(self):
+        if self.proc is None:
+            return "never started"
+        code = self.proc.returncode
+        if code < 0:
+            return "signal %d" % -code
+        if self.kind == "bochs":
+            # It ends in a "panic" of the device whatever the reason is.
+            panics = [l for l in self._log("bochs.log").splitlines()
+                      if ">>PANIC<<" in l]
+            last = panics[-1] if panics else "exit code %d" % code
+            return "poweroff" if "soft power off" in last else last
+        if code == 0 and "qemu_system_shutdown_request" in self._log(
+                "emulator.log"):
+            return "poweroff"
+        return "exit code %d: %s" % (code, self._log("emulator.log")[-300:])
+
+    def _log(self, name):
+        return (self.tmp / name).read_text(errors="replace")
+
     def cpu_seconds(self):
         """CPU time that the emulator's processes have used so far."""
         ticks = 0
@@ -156,6 +184,7 @@ class Emulator:
         self.stop()
 
     def _spawn(self):
+        self.cause = None
         argv = self._bochs() if self.kind == "bochs" else self._qemu()
         with open(self.tmp / "emulator.log", "wb") as log:
             self.proc = subprocess.Popen(
@@ -182,7 +211,8 @@ class Emulator:
         argv = ["qemu-system-x86_64", "-machine", "q35", "-m",
                 str(self.mem_mib), "-smp", str(self.cpus), "-bios", OVMF,
                 "-drive", "format=raw,file=%s" % self.image, "-display",
-                "none", "-net", "none", "-monitor", "none", "-serial",
+                "none", "-net", "none", "-monitor", "none", "-trace",
+                "qemu_system_shutdown_request", "-serial",
                 "unix:%s,server=on,wait=on" % self.address]
         if self.kind == "kvm":
             argv += ["-accel", "kvm", "-cpu", "host"]
@@ -213,6 +243,8 @@ class Emulator:
     def _kill(self):
         if not self.proc:
             return
+        if self.end_cause() is None:
+            self.cause = "killed"
         try:
             os.killpg(self.proc.pid, signal.SIGKILL)
         except ProcessLookupError:

@@ -56,7 +56,7 @@ def check_header(path):
     flags = HEADER_FLAGS
     if path.startswith("boot/"):
         flags = flags + EFI_FLAGS
-    if path.startswith("tests/unit/"):
+    if path.startswith(("tests/unit/", "tests/tsan/")):
         flags = ["-std=gnu11", "-Itests/unit/fakes", "-Itests/unit", "-I.",
                  "-Ibuild/gen", "-fsyntax-only"]
     return check(["gcc", *flags, "-x", "c", "-include", path, "/dev/null"])

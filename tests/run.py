@@ -6,6 +6,11 @@ usage: run.py unit              the host tests that were built
        run.py all [--only NAME] build, lint, host tests, emulator scenarios;
                                 NAME is a host test, "lint", or a scenario
                                 (as in pytest -k)
+       run.py long              the scenarios marked `long`, which are not
+                                part of `all`
+
+Two things run at a time, the slowest first. How long scenarios take is kept
+in build/, and for a first run in tests/emu/durations.txt.
 
 The last line is `N passed, N failed`; the exit code is 1 if anything failed.
 """
@@ -15,15 +20,17 @@ import re
 import subprocess
 import sys
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
 TOP = Path(__file__).resolve().parent.parent
-UNIT = TOP / "build" / "unit"
+BUILD = TOP / "build"
 UNIT_TIMEOUT_S = 300
 PYTEST = ["/usr/bin/python3", "-m", "pytest", "-p", "no:cacheprovider"]
 NOTHING_COLLECTED = 5   # pytest's exit code
-EMULATORS = 2           # each takes a CPU and up to 2 GiB
+AT_ONCE = min(2, os.cpu_count() or 1)   # an emulator takes a CPU and 2 GiB
+DURATIONS = TOP / "tests/emu/durations.txt"
+DURATIONS_HERE = BUILD / "emu-durations.txt"
 
 
 class Tally:
@@ -36,36 +43,8 @@ class Tally:
         self.failed += failed
 
 
-def run(argv, **kw):
-    return subprocess.run(argv, cwd=TOP, **kw).returncode
-
-
-def unit_names():
-    return sorted(p.stem for p in (TOP / "tests/unit").glob("test_*.c"))
-
-
-def run_unit(names, tally):
-    """Runs built host tests; each prints cmocka's own report."""
-    for name in names:
-        print("== unit", name, flush=True)
-        try:
-            p = subprocess.run([UNIT / name], cwd=TOP, text=True,
-                               stdout=subprocess.PIPE, errors="replace",
-                               stderr=subprocess.STDOUT,
-                               timeout=UNIT_TIMEOUT_S)
-            out, code = p.stdout, p.returncode
-        except subprocess.TimeoutExpired as e:
-            out, code = (e.stdout or b"").decode(errors="replace"), -1
-            out += "\n%s: no end within %d s\n" % (name, UNIT_TIMEOUT_S)
-        passed = sum(map(int, re.findall(r"^\[  PASSED  \] (\d+) test", out,
-                                         re.M)))
-        failed = len(re.findall(r"^\[  FAILED  \] \w+$", out, re.M)) // 2
-        if code:
-            failed = max(failed, 1)
-            print(out, flush=True)
-        else:
-            print("   %d passed" % passed, flush=True)
-        tally.add(passed, failed)
+def run(argv):
+    return subprocess.run(argv, cwd=TOP, check=False).returncode
 
 
 def run_step(name, argv, tally):
@@ -75,83 +54,165 @@ def run_step(name, argv, tally):
     return ok
 
 
-def collect_emu(only):
-    """Names of the scenarios, as pytest knows them."""
-    argv = [*PYTEST, "--collect-only", "-q", "tests/emu"]
-    if only:
-        argv += ["-k", only]
-    p = subprocess.run(argv, cwd=TOP, text=True, stdout=subprocess.PIPE,
-                       stderr=subprocess.STDOUT)
+def report(done, total, what, ok, seconds, out):
+    """One line for each thing that ended; everything it said if it failed."""
+    print("== %-4s %d/%d %s (%.0f s)" % ("ok" if ok else "FAIL", done, total,
+                                         what, seconds), flush=True)
+    if not ok:
+        print(out, flush=True)
+
+
+def each(fn, items):
+    """Calls fn for all items, AT_ONCE at a time, in that order; yields the
+    results as they come."""
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        for future in as_completed([pool.submit(fn, i) for i in items]):
+            yield future.result()
+
+
+# ---- host tests ----
+
+def host_tests():
+    """Paths of the tests that are to be built and run."""
+    return sorted(BUILD / kind / p.stem for kind in ("unit", "tsan")
+                  for p in (TOP / "tests" / kind).glob("test_*.c"))
+
+
+def run_host_test(path):
+    """(path, passed, failed, seconds, output) of one cmocka program."""
+    start = time.monotonic()
+    try:
+        p = subprocess.run([path], cwd=TOP, text=True, errors="replace",
+                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                           timeout=UNIT_TIMEOUT_S, check=False)
+        out, code = p.stdout, p.returncode
+    except subprocess.TimeoutExpired as e:
+        out, code = (e.stdout or b"").decode(errors="replace"), -1
+        out += "\nno end within %d s\n" % UNIT_TIMEOUT_S
+    except OSError as e:
+        out, code = str(e), -1
+    passed = sum(map(int, re.findall(r"^\[  PASSED  \] (\d+) test", out, re.M)))
+    failed = len(re.findall(r"^\[  FAILED  \] \w+$", out, re.M)) // 2
+    if code or not passed:
+        failed = max(failed, 1)
+    return path, passed, failed, time.monotonic() - start, out
+
+
+def run_host_tests(paths, tally):
+    for i, (path, passed, failed, seconds, out) in enumerate(
+            each(run_host_test, paths), 1):
+        tally.add(passed, failed)
+        report(i, len(paths), "%s: %d passed" % (path.relative_to(BUILD),
+                                                 passed),
+               not failed, seconds, out)
+
+
+# ---- scenarios ----
+
+def collect(select):
+    """Names of scenarios as pytest knows them; None if it can't tell."""
+    p = subprocess.run([*PYTEST, "--collect-only", "-q", "tests/emu", *select],
+                       cwd=TOP, text=True, stdout=subprocess.PIPE,
+                       stderr=subprocess.STDOUT, check=False)
     if p.returncode not in (0, NOTHING_COLLECTED):
         print(p.stdout)
         return None
     return [l for l in p.stdout.splitlines() if "::" in l]
 
 
+def durations():
+    """Seconds of each scenario, of the last run here or of anybody's."""
+    known = {}
+    for path in DURATIONS, DURATIONS_HERE:
+        if path.exists():
+            for line in path.read_text(encoding="utf-8").splitlines():
+                if line and not line.startswith("#"):
+                    seconds, name = line.split(None, 1)
+                    known[name] = float(seconds)
+    return known
+
+
+def keep_durations(known):
+    DURATIONS_HERE.write_text("".join(
+        "%6.0f %s\n" % (s, n) for n, s in sorted(known.items())),
+        encoding="utf-8")
+
+
 def run_scenario(name):
     start = time.monotonic()
     p = subprocess.run([*PYTEST, "-q", "--tb=short", name], cwd=TOP, text=True,
                        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                       errors="replace")
+                       errors="replace", check=False)
     return name, p.returncode == 0, time.monotonic() - start, p.stdout
 
 
-def run_emu(only, tally):
-    """Emulator scenarios, several at once; False if none is named so."""
-    names = collect_emu(only)
-    if names is None:
+def run_emu(select, tally):
+    """Scenarios that pytest's options select; none at all is a failure."""
+    names = collect(select)
+    if not names:
+        if names is not None:
+            print("no scenario is selected by %r" % " ".join(select))
         tally.add(0, 1)
-        return True
-    with ThreadPoolExecutor(min(EMULATORS, os.cpu_count() or 1)) as pool:
-        for name, ok, seconds, out in pool.map(run_scenario, names):
-            print("== %-4s %s (%d s)" % ("ok" if ok else "FAIL", name,
-                                         seconds), flush=True)
-            if not ok:
-                print(out, flush=True)
-            tally.add(int(ok), int(not ok))
-    return bool(names)
+        return
+    known = durations()
+    start = time.monotonic()
+    # One that is new comes first: it may be slow.
+    names.sort(key=lambda n: -known.get(n, 1e9))
+    for i, (name, ok, seconds, out) in enumerate(each(run_scenario, names), 1):
+        tally.add(int(ok), int(not ok))
+        report(i, len(names), name, ok, seconds, out)
+        if ok:
+            known[name] = seconds
+    keep_durations(known)
+    print("== %d scenarios took %.1f min" % (
+        len(names), (time.monotonic() - start) / 60), flush=True)
+
+
+# ---- what to run ----
+
+def make(*targets):
+    return ["make", "--no-print-directory", "-j%d" % (os.cpu_count() or 1), *targets]
 
 
 def run_only(name, tally):
     if name == "lint":
-        run_step("lint", ["make", "-s", "lint"], tally)
+        run_step("lint", make("lint"), tally)
         return
-    unit = [n for n in unit_names() if name in (n, n[len("test_"):])]
-    if unit:
-        if run_step("build", ["make", "-s", "build/unit/" + unit[0]], tally):
-            run_unit(unit, tally)
-        return
-    if run_step("build", ["make", "--no-print-directory", jobs(), "all"], tally):
-        if not run_emu(name, tally):
-            print("no test is named %r" % name)
-            tally.add(0, 1)
+    host = [p for p in host_tests() if name in (p.name, p.name[len("test_"):])]
+    if host:
+        targets = [str(p.relative_to(TOP)) for p in host]
+        if run_step("build", make(*targets), tally):
+            run_host_tests(host, tally)
+    elif run_step("build", make("all"), tally):
+        run_emu(["-k", name], tally)
 
 
 def run_all(tally):
-    if not run_step("build", ["make", "--no-print-directory", jobs(), "all"], tally):
+    if not run_step("build", make("all"), tally):
         return
-    run_step("lint", ["make", "-s", "lint"], tally)
-    names = unit_names()
-    if run_step("build host tests", ["make", "-s", jobs()] +
-                ["build/unit/" + n for n in names], tally):
-        run_unit(names, tally)
-    run_emu(None, tally)
+    run_step("lint", make("lint"), tally)
+    if run_step("build host tests", make("host-tests"), tally):
+        run_host_tests(host_tests(), tally)
+    run_emu(["-m", "not long"], tally)
 
 
-def jobs():
-    return "-j%d" % (os.cpu_count() or 1)
+def run_long(tally):
+    if run_step("build", make("all"), tally):
+        run_emu(["-m", "long"], tally)
 
 
 def main():
     ap = argparse.ArgumentParser()
-    ap.add_argument("what", choices=["unit", "all"])
+    ap.add_argument("what", choices=["unit", "all", "long"])
     ap.add_argument("--only")
     args = ap.parse_args()
     # A make that runs us must not hand its job slots to the makes we run.
     os.environ.pop("MAKEFLAGS", None)
     tally = Tally()
     if args.what == "unit":
-        run_unit(unit_names(), tally)
+        run_host_tests(host_tests(), tally)
+    elif args.what == "long":
+        run_long(tally)
     elif args.only:
         run_only(args.only, tally)
     else:

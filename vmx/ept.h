@@ -16,7 +16,6 @@ struct stage2 {
 	struct spinlock retired_lock; /* LOCK_STAGE2 */
 	uint64_t retired;	      /* [retired_lock] hfn of first, 0: none */
 	struct vm *vm;		      /* whose vCPUs run here; NULL: none yet */
-	uint64_t nr_flushes;	      /* [racy count] */
 };
 
 /* Who has to be told of a flush. Before the first vCPU runs. */

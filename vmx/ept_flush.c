@@ -36,7 +36,6 @@ void stage2_flush(struct stage2 *s2)
 	struct vm *vm = s2->vm;
 	uint32_t i;
 
-	s2->nr_flushes++;
 	if (vm) {
 		for (i = 0; i < vm->nr_vcpus; i++)
 			vcpu_request(vm->vcpus[i], VCPU_REQ_FLUSH);

@@ -106,6 +106,11 @@ class Machine:
             self.emu.stop()
         self.log.close()
         self.tmp.cleanup()
+        # A scenario may leave its machine on, but not find it dead.
+        if self.emu and not any(exc):
+            cause = self.emu.end_cause()
+            assert cause in ("killed", "poweroff"), "%s: machine ended by %s" % (
+                self.name, cause)
 
     def _make_image(self, image):
         folder = Path(self.tmp.name) / "root"
@@ -161,7 +166,9 @@ class Machine:
                 result = done()
                 if result:
                     return result
-                self._fail("machine is off, no %s" % what)
+                self.emu.wait(1)
+                self._fail("machine is off (%s), no %s" % (
+                    self.emu.end_cause(), what))
 
     def _fail(self, why):
         tail = (self.screen.text + self.screen.line)[-3000:]
@@ -292,11 +299,15 @@ class Machine:
         return out
 
     def poweroff(self, timeout=60):
-        """Switches the machine off and checks that it does."""
+        """Switches the machine off and checks that this is what ends it."""
         self.send("poweroff\r")
         deadline = Deadline(self.emu, timeout)
         while not deadline.passed():
             if not self._pump(0.2) or not self.emu.running():
+                self.emu.wait(10)   # the line is closed a moment earlier
+                cause = self.emu.end_cause()
+                if cause != "poweroff":
+                    self._fail("ended by %s" % cause)
                 return
         self._fail("still on %d s after poweroff" % timeout)
 

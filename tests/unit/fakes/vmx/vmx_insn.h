@@ -1,12 +1,53 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* VMX instructions for host tests: they only count. */
+/*
+ * VMX instructions for host tests. The current VMCS is a table of this host
+ * thread; a test looks at it with the product's own vmcs_read().
+ */
 #ifndef VMX_VMX_INSN_H
 #define VMX_VMX_INSN_H
 
 #include "kernel/lib/addr.h"
+#include "kernel/lib/bug.h"
 #include "kernel/lib/compiler.h"
+#include "vmx/vmcs.h"
 
-extern unsigned fake_nr_vmxon, fake_nr_invept;
+/*
+ * By width, type and index of the field's encoding (SDM, appendix "Field
+ * Encoding in VMCS"); no index beyond 63 exists.
+ */
+struct fake_vmcs {
+	uint64_t value[4][4][64];
+	uint64_t region; /* the last VMPTRLD's */
+	unsigned nr_writes;
+};
+extern _Thread_local struct fake_vmcs fake_vmcs;
+
+static inline uint64_t *fake_vmcs_field(enum vmcs_field field)
+{
+	uint32_t f = (uint32_t)field;
+
+	return &fake_vmcs.value[f >> 13 & 3][f >> 10 & 3][f >> 1 & 63];
+}
+
+static inline uint64_t vmcs_read(enum vmcs_field field)
+{
+	return *fake_vmcs_field(field);
+}
+
+static inline uint32_t vmcs_read32(enum vmcs_field field)
+{
+	return (uint32_t)vmcs_read(field);
+}
+
+static inline void vmcs_write(enum vmcs_field field, uint64_t value)
+{
+	static const uint64_t widths[] = { 0xffff, ~0ull, 0xffffffff, ~0ull };
+
+	fake_vmcs.nr_writes++;
+	*fake_vmcs_field(field) = value & widths[(uint32_t)field >> 13 & 3];
+}
+
+extern unsigned fake_nr_vmxon;
 extern int fake_vmxon_result;
 
 static inline int vmx_on(hpa_t region)
@@ -20,20 +61,33 @@ static inline void vmx_off(void)
 {
 }
 
-#define INVEPT_ALL  2u
-#define INVVPID_ALL 2u
+static inline void vmcs_clear(hpa_t region)
+{
+	if (fake_vmcs.region == region.raw)
+		fake_vmcs.region = 0;
+}
+
+static inline void vmcs_load(hpa_t region)
+{
+	fake_vmcs.region = region.raw;
+}
+
+#define INVEPT_SINGLE  1u
+#define INVEPT_ALL     2u
+#define INVVPID_SINGLE 1u
+#define INVVPID_ALL    2u
+
+void fake_invept(uint64_t type, uint64_t eptp);
+void fake_invvpid(uint64_t type, uint64_t vpid);
 
 static inline void vmx_invept(uint64_t type, uint64_t eptp)
 {
-	(void)type;
-	(void)eptp;
-	fake_nr_invept++;
+	fake_invept(type, eptp);
 }
 
 static inline void vmx_invvpid(uint64_t type, uint64_t vpid)
 {
-	(void)type;
-	(void)vpid;
+	fake_invvpid(type, vpid);
 }
 
 #endif
