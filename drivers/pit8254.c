@@ -6,8 +6,8 @@
 #include "drivers/pit8254.h"
 
 #include "kernel/lib/errno.h"
+#include "kernel/lib/tsc.h"
 #include "kernel/lib/x86.h"
-#include "kernel/sched/clock.h"
 
 #define PIT_HZ	    1193182ull
 #define PORT_CH2    0x42

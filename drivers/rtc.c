@@ -4,8 +4,8 @@
 
 #include "kernel/lib/errno.h"
 #include "kernel/lib/lib.h"
+#include "kernel/lib/tsc.h"
 #include "kernel/lib/x86.h"
-#include "kernel/sched/clock.h"
 
 #define PORT_INDEX 0x70
 #define PORT_DATA  0x71

@@ -5,7 +5,7 @@
  */
 #include "drivers/ioapic.h"
 #include "drivers/pic8259.h"
-#include "kernel/console/hostcon_priv.h"
+#include "kernel/console/hostcon.h"
 #include "kernel/console/shell.h"
 #include "kernel/cpu/acpi.h"
 #include "kernel/cpu/apic.h"
@@ -18,21 +18,19 @@
 #include "kernel/lib/directmap.h"
 #include "kernel/lib/errno.h"
 #include "kernel/lib/lib.h"
+#include "kernel/lib/version_string.h"
 #include "kernel/lib/x86.h"
 #include "kernel/sched/clock_priv.h"
 #include "kernel/sched/sched.h"
 #include "kernel/sync/log.h"
-#include "kernel/sync/log_priv.h"
 #include "mm/frame.h"
 #include "mm/hostpt.h"
 #include "mm/init.h"
-#include "version.h"
 #include "vmx/admin/admin.h"
 #include "vmx/loader.h"
 #include "vmx/vm.h"
 #include "vmx/vmx.h"
 
-const char version_string[] = "Aerostat " AEROSTAT_VERSION;
 struct config host_config;
 
 static struct boot_info info; /* the loader's, copied */
@@ -47,7 +45,7 @@ static const struct boot_mem *mem_map(void)
 
 static void take_boot_info(const struct boot_info *bi)
 {
-	clock_start_tsc = bi->tsc_at_entry;
+	tsc_at_boot = bi->tsc_at_entry;
 	if (bi->magic != BOOT_INFO_MAGIC)
 		panic("boot_info: bad magic %#llx",
 		      (unsigned long long)bi->magic);
@@ -209,6 +207,7 @@ void kmain(const struct boot_info *bi)
 	percpu_init_boot();
 	percpu_init_boot_traps();
 	hostcon_init(0x3f8, 115200); /* until the configuration is read */
+	log_set_sink(hostcon_write);
 	take_boot_info(bi);
 	read_config();
 	init_console();

@@ -403,7 +403,7 @@ int config_parse(const char *text, size_t nbytes, struct config *out)
 	struct config_parser p = { .out = out };
 
 	memset(out, 0, sizeof(*out));
-	out->host.log_level = CFG_LOG_INFO;
+	out->host.log_level = LOG_INFO;
 	out->host.on_panic = PANIC_HALT;
 	out->host.clean_pool = true;
 	out->host.console_port = 0x3f8;

@@ -9,6 +9,7 @@
 #define KERNEL_CONFIG_H
 
 #include "kernel/lib/compiler.h"
+#include "kernel/sync/log.h"
 
 #define CONFIG_MAX_VMS	   32
 #define CONFIG_MAX_MODULES 8
@@ -49,12 +50,7 @@ struct config_vm {
 };
 
 struct config_host {
-	enum log_level_cfg {
-		CFG_LOG_ERR,
-		CFG_LOG_WARN,
-		CFG_LOG_INFO,
-		CFG_LOG_DEBUG
-	} log_level;
+	enum log_level log_level;
 	enum config_panic on_panic;
 	uint64_t reserve;  /* bytes kept back for the hypervisor; 0: default */
 	uint32_t max_cpus; /* 0: all */

@@ -4,8 +4,10 @@
 #include "kernel/cpu/machine.h"
 #include "kernel/lib/errno.h"
 #include "kernel/lib/lib.h"
+#include "kernel/lib/version_string.h"
 #include "kernel/sched/clock.h"
 #include "kernel/sched/thread.h"
+#include "kernel/sync/log.h"
 #include "kernel/sync/percpu.h"
 
 /* ---- cpu ---- */
@@ -79,11 +81,11 @@ int cmd_cpu(const struct shell_args *a)
 
 static const char *const level_names[] = { "err", "warn", "info", "debug" };
 
-static bool find_level(const char *name, enum log_level_cfg *out)
+static bool find_level(const char *name, enum log_level *out)
 {
 	for (uint32_t i = 0; i < ARRAY_SIZE(level_names); i++) {
 		if (strcmp(name, level_names[i]) == 0) {
-			*out = (enum log_level_cfg)i;
+			*out = (enum log_level)i;
 			return true;
 		}
 	}
@@ -91,13 +93,13 @@ static bool find_level(const char *name, enum log_level_cfg *out)
 }
 
 struct log_query {
-	enum log_level_cfg level; /* this and more severe */
-	uint64_t nr_matching;	  /* first pass */
-	uint64_t skip;		  /* second pass: older ones not wanted */
-	struct json *json;	  /* NULL: text */
+	enum log_level level; /* this and more severe */
+	uint64_t nr_matching; /* first pass */
+	uint64_t skip;	      /* second pass: older ones not wanted */
+	struct json *json;    /* NULL: text */
 };
 
-static void count_line(void *arg, enum log_level_cfg level, const char *line)
+static void count_line(void *arg, enum log_level level, const char *line)
 {
 	struct log_query *q = arg;
 
@@ -105,7 +107,7 @@ static void count_line(void *arg, enum log_level_cfg level, const char *line)
 	q->nr_matching += level <= q->level;
 }
 
-static void print_line(void *arg, enum log_level_cfg level, const char *line)
+static void print_line(void *arg, enum log_level level, const char *line)
 {
 	struct log_query *q = arg;
 
@@ -127,7 +129,7 @@ static void print_line(void *arg, enum log_level_cfg level, const char *line)
 }
 
 static void show_log(const struct shell_args *a, uint64_t wanted,
-		     enum log_level_cfg level)
+		     enum log_level level)
 {
 	struct log_query q = { .level = level };
 
@@ -146,7 +148,7 @@ static void show_log(const struct shell_args *a, uint64_t wanted,
 
 static int log_console(const struct shell_args *a)
 {
-	enum log_level_cfg level;
+	enum log_level level;
 
 	if (a->argc != 3 || !find_level(a->argv[2], &level))
 		return -EINVAL;
@@ -157,7 +159,7 @@ static int log_console(const struct shell_args *a)
 
 int cmd_log(const struct shell_args *a)
 {
-	enum log_level_cfg level = CFG_LOG_DEBUG;
+	enum log_level level = LOG_DEBUG;
 	uint64_t wanted = 0;
 	int i = 1;
 

@@ -15,7 +15,6 @@
 #include "drivers/ioapic.h"
 #include "drivers/pic8259.h"
 #include "drivers/uart16550.h"
-#include "kernel/console/hostcon_priv.h"
 #include "kernel/cpu/acpi.h"
 #include "kernel/cpu/apic.h"
 #include "kernel/cpu/irq.h"

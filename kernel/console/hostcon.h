@@ -7,7 +7,21 @@
 #ifndef KERNEL_HOSTCON_H
 #define KERNEL_HOSTCON_H
 
+#include "kernel/lib/boot_info.h"
 #include "kernel/lib/compiler.h"
+
+/* First thing at boot: output is written directly. port 0: no serial line. */
+void hostcon_init(uint16_t port, uint32_t baud);
+
+/*
+ * From now on output is buffered and input works, by interrupt if one gets
+ * through, else by polling. After IOAPICs, timers and sched_init_cpu(), with
+ * interrupts on.
+ */
+void hostcon_start(void);
+
+/* Shows the console on the framebuffer too. Thread context. 0, -ENOMEM. */
+MUST_CHECK int hostcon_add_framebuffer(const struct boot_fb *fb);
 
 /* Any context but NMI/#MC. May drop (and count) output when the buffer is full.
  */
@@ -17,8 +31,7 @@ void hostcon_write(const char *s, size_t n);
  * (flow control for a flooding guest or a long listing).
  */
 void hostcon_write_wait(const char *s, size_t n);
-/* Reads what was typed; 0: nothing. The input thread parks in hostcon_wait().
- */
+/* Reads what was typed; 0: nothing. */
 size_t hostcon_read(char *dst, size_t n);
 /* The thread that is unparked when input arrives. */
 struct thread;

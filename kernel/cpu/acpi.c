@@ -9,8 +9,8 @@
 #include "kernel/lib/directmap.h"
 #include "kernel/lib/errno.h"
 #include "kernel/lib/lib.h"
+#include "kernel/lib/tsc.h"
 #include "kernel/lib/x86.h"
-#include "kernel/sched/clock.h"
 #include "kernel/sync/log.h"
 
 #define DEFAULT_IOAPIC 0xfec00000ull /* where every PC chipset has it */

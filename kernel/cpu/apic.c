@@ -7,8 +7,8 @@
 
 #include "kernel/cpu/irq.h"
 #include "kernel/lib/errno.h"
+#include "kernel/lib/tsc.h"
 #include "kernel/lib/x86.h"
-#include "kernel/sched/clock.h"
 #include "kernel/sync/log.h"
 #include "kernel/sync/percpu.h"
 #include "mm/hostpt.h"

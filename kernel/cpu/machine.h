@@ -6,18 +6,11 @@
 #include "kernel/config/config.h"
 #include "kernel/lib/compiler.h"
 
-extern const char version_string[]; /* "Aerostat 0.1.0 (git ...)" */
-
 /* The parsed configuration; [const after boot]. */
 extern struct config host_config;
 
 NORETURN void machine_reboot(void);
 NORETURN void machine_poweroff(void);
-
-/* Copies log lines, oldest first, to fn; newest `max` lines (0: all). */
-void log_dump(void (*fn)(void *arg, enum log_level_cfg level, const char *line),
-	      void *arg, uint32_t max);
-void log_set_console_level(enum log_level_cfg level);
 
 /* Runs fn(arg) on every other CPU in mask (bit = cpu_id) in IRQ context; waits.
  * No lock held. */

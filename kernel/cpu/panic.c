@@ -12,9 +12,10 @@
 #include "kernel/lib/bug.h"
 #include "kernel/lib/directmap.h"
 #include "kernel/lib/lib.h"
+#include "kernel/lib/version_string.h"
 #include "kernel/lib/x86.h"
 #include "kernel/sched/thread.h"
-#include "kernel/sync/log_priv.h"
+#include "kernel/sync/log.h"
 #include "kernel/sync/percpu.h"
 
 #define PANIC_LOG_LINES 12
@@ -74,7 +75,7 @@ NORETURN static void finish(uint64_t rip, uint64_t rbp)
 	say("backtrace:\n");
 	backtrace_print(rip, rbp);
 	say("last log lines:\n");
-	log_dump_panic(PANIC_LOG_LINES);
+	log_dump_panic(hostcon_write, PANIC_LOG_LINES);
 	if (host_config.host.on_panic == PANIC_REBOOT) {
 		say("panic: rebooting\n");
 		machine_reboot();

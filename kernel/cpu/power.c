@@ -11,8 +11,8 @@
 #include "kernel/cpu/machine.h"
 #include "kernel/lib/addr.h"
 #include "kernel/lib/directmap.h"
+#include "kernel/lib/tsc.h"
 #include "kernel/lib/x86.h"
-#include "kernel/sched/clock.h"
 #include "mm/hostpt.h"
 #include "vmx/vmx.h"
 

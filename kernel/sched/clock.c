@@ -12,31 +12,17 @@
 #include "kernel/lib/x86.h"
 #include "kernel/sched/clock_priv.h"
 #include "kernel/sync/log.h"
-#include "kernel/sync/log_priv.h"
 
 #define CALIBRATE_US	20000u
 #define CALIBRATE_TRIES 3
 
 #define CPUID_PM_EDX_INVARIANT_TSC BIT(8)
 
-uint64_t tsc_khz;
-uint64_t clock_start_tsc;
-static uint64_t ns_per_tick, ticks_per_ns; /* 32.32 [const after init] */
-static uint64_t boot_epoch;		   /* [const after init] */
-
-uint64_t tsc_to_ns(uint64_t ticks)
-{
-	return (uint64_t)((unsigned __int128)ticks * ns_per_tick >> 32);
-}
-
-uint64_t ns_to_tsc(uint64_t ns)
-{
-	return (uint64_t)((unsigned __int128)ns * ticks_per_ns >> 32);
-}
+static uint64_t boot_epoch; /* [const after init] */
 
 uint64_t clock_ns(void)
 {
-	return tsc_to_ns(rdtsc() - clock_start_tsc);
+	return tsc_to_ns(rdtsc() - tsc_at_boot);
 }
 
 uint64_t clock_boot_epoch(void)
@@ -68,9 +54,7 @@ static void calibrate(void)
 			panic("clock: neither PIT nor ACPI PM timer counts");
 		best = min(best, ticks);
 	}
-	tsc_khz = best * 1000 / CALIBRATE_US;
-	ns_per_tick = (1000000ull << 32) / tsc_khz;
-	ticks_per_ns = (tsc_khz << 32) / 1000000;
+	tsc_set_rate(best * 1000 / CALIBRATE_US);
 }
 
 static bool tsc_is_invariant(void)
@@ -85,7 +69,7 @@ void clock_init(uint64_t efi_epoch)
 
 	calibrate();
 	boot_epoch = efi_epoch;
-	since_start = tsc_to_ns(rdtsc() - clock_start_tsc) / 1000000000;
+	since_start = tsc_to_ns(rdtsc() - tsc_at_boot) / 1000000000;
 	if (!boot_epoch && !rtc_read_epoch(&boot_epoch))
 		boot_epoch -= min(boot_epoch, since_start);
 	log_info("clock", "tsc_khz=%llu invariant=%s epoch=%llu",

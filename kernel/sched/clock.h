@@ -9,20 +9,8 @@
 
 #include "kernel/lib/compiler.h"
 #include "kernel/lib/prioq.h"
+#include "kernel/lib/tsc.h"
 
-/* TSC rate in kHz. [const after clock_init] */
-extern uint64_t tsc_khz;
-
-static inline uint64_t rdtsc(void)
-{
-	uint32_t lo, hi;
-
-	__asm__ volatile("rdtsc" : "=a"(lo), "=d"(hi));
-	return (uint64_t)hi << 32 | lo;
-}
-
-uint64_t tsc_to_ns(uint64_t ticks); /* no overflow for 500 years */
-uint64_t ns_to_tsc(uint64_t ns);
 uint64_t clock_ns(void); /* since boot */
 
 /* Seconds since 1970 (UTC) at boot, from the RTC; 0 if unknown. */

@@ -6,11 +6,8 @@
  */
 #include "kernel/sync/log.h"
 
-#include "kernel/console/hostcon.h"
-#include "kernel/cpu/machine.h"
 #include "kernel/lib/lib.h"
-#include "kernel/sched/clock.h"
-#include "kernel/sync/log_priv.h"
+#include "kernel/lib/tsc.h"
 #include "kernel/sync/spinlock.h"
 
 #define LOG_LINES 512u
@@ -26,17 +23,16 @@ struct log_line {
 };
 
 static struct spinlock log_lock = SPINLOCK_INIT(LOCK_LOG, "log");
-static struct log_line log_ring[LOG_LINES];	/* [log_lock] */
-static uint64_t log_next;			/* [log_lock] */
-static enum log_level console_level = LOG_INFO; /* [atomic] */
-static void (*console_sink)(const char *line,
-			    size_t n) = hostcon_write; /* [log_lock] */
+static struct log_line log_ring[LOG_LINES];		 /* [log_lock] */
+static uint64_t log_next;				 /* [log_lock] */
+static enum log_level console_level = LOG_INFO;		 /* [atomic] */
+static void (*console_sink)(const char *line, size_t n); /* [log_lock] */
 
 /* Formats for people: "[   12.345678] warn mm: ..." without newline. */
 static int print_line(const struct log_line *l, char *dst, size_t nbytes)
 {
 	static const char *const names[] = { "error ", "warn ", "", "debug " };
-	uint64_t us = tsc_khz ? tsc_to_ns(l->tsc - clock_start_tsc) / 1000 : 0;
+	uint64_t us = tsc_to_ns(l->tsc - tsc_at_boot) / 1000;
 
 	return snprintf(dst, nbytes, "[%5llu.%06llu] %s%s: %s",
 			(unsigned long long)(us / 1000000),
@@ -60,7 +56,7 @@ void log_emit(enum log_level level, const char *room, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(l->text, sizeof(l->text), fmt, ap);
 	va_end(ap);
-	if (level <= READ_ONCE(console_level)) {
+	if (console_sink && level <= READ_ONCE(console_level)) {
 		n = print_line(l, print, LOG_PRINT_MAX);
 		n = min(n, (int)LOG_PRINT_MAX - 1);
 		print[n] = '\n';
@@ -77,9 +73,9 @@ void log_set_sink(void (*fn)(const char *line, size_t n))
 	spin_unlock_irqrestore(&log_lock, flags);
 }
 
-void log_set_console_level(enum log_level_cfg level)
+void log_set_console_level(enum log_level level)
 {
-	WRITE_ONCE(console_level, (enum log_level)level);
+	WRITE_ONCE(console_level, level);
 }
 
 static uint64_t first_line(uint64_t next, uint32_t max)
@@ -91,7 +87,7 @@ static uint64_t first_line(uint64_t next, uint32_t max)
 	return next - n;
 }
 
-void log_dump(void (*fn)(void *arg, enum log_level_cfg level, const char *line),
+void log_dump(void (*fn)(void *arg, enum log_level level, const char *line),
 	      void *arg, uint32_t max)
 {
 	char print[LOG_PRINT_MAX];
@@ -104,11 +100,11 @@ void log_dump(void (*fn)(void *arg, enum log_level_cfg level, const char *line),
 		copy = log_ring[i % LOG_LINES];
 		spin_unlock_irqrestore(&log_lock, flags);
 		print_line(&copy, print, sizeof(print));
-		fn(arg, (enum log_level_cfg)copy.level, print);
+		fn(arg, (enum log_level)copy.level, print);
 	}
 }
 
-void log_dump_panic(uint32_t max)
+void log_dump_panic(void (*write)(const char *s, size_t n), uint32_t max)
 {
 	char print[LOG_PRINT_MAX + 1];
 	uint64_t end = READ_ONCE(log_next);
@@ -118,7 +114,7 @@ void log_dump_panic(uint32_t max)
 		n = print_line(&log_ring[i % LOG_LINES], print, LOG_PRINT_MAX);
 		n = min(n, (int)LOG_PRINT_MAX - 1);
 		print[n] = '\n';
-		hostcon_write(print, (size_t)n + 1);
+		write(print, (size_t)n + 1);
 	}
 }
 

@@ -22,10 +22,17 @@ void log_emit(enum log_level level, const char *room, const char *fmt, ...)
 #define log_debug(room, ...) log_emit(LOG_DEBUG, room, __VA_ARGS__)
 
 /*
- * From now on lines for the console go to fn (with their newline) instead of
- * straight to hostcon_write(). fn runs under LOCK_LOG with interrupts off.
+ * From now on lines for the console go to fn (with their newline); before, they
+ * are only kept. fn runs under LOCK_LOG with interrupts off.
  */
 void log_set_sink(void (*fn)(const char *line, size_t n));
+void log_set_console_level(enum log_level level);
+
+/* Copies log lines, oldest first, to fn; newest `max` lines (0: all). */
+void log_dump(void (*fn)(void *arg, enum log_level level, const char *line),
+	      void *arg, uint32_t max);
+/* For panic: takes no lock; each line with its newline. */
+void log_dump_panic(void (*write)(const char *s, size_t n), uint32_t max);
 
 /*
  * For what a guest can provoke: at most `burst` events pass in each second

@@ -19,6 +19,7 @@
 #include "kernel/cpu/machine.h"
 #include "kernel/lib/errno.h"
 #include "kernel/lib/selftest.h"
+#include "kernel/lib/version_string.h"
 #include "kernel/sync/log.h"
 #include "mm/audit.h"
 #include "mm/frame.h"
@@ -78,7 +79,7 @@ const char version_string[] = "Aerostat 0.0.0 (test)";
 struct config host_config;
 jmp_buf machine_end;
 const char *ended_by;
-enum log_level_cfg console_level;
+enum log_level console_level;
 
 void machine_reboot(void)
 {
@@ -100,7 +101,7 @@ void machine_poweroff(void)
 	longjmp(machine_end, 1);
 }
 
-void log_set_console_level(enum log_level_cfg level)
+void log_set_console_level(enum log_level level)
 {
 	console_level = level;
 }
@@ -110,13 +111,13 @@ void log_set_sink(void (*fn)(const char *line, size_t n))
 	assert_ptr_equal(fn, conrow_log);
 }
 
-void log_dump(void (*fn)(void *arg, enum log_level_cfg level, const char *line),
+void log_dump(void (*fn)(void *arg, enum log_level level, const char *line),
 	      void *arg, uint32_t max)
 {
 	(void)max;
-	fn(arg, CFG_LOG_INFO, "[    1.0] a: first");
-	fn(arg, CFG_LOG_ERR, "[    2.0] error b: \"quoted\"");
-	fn(arg, CFG_LOG_DEBUG, "[    3.0] debug c: third");
+	fn(arg, LOG_INFO, "[    1.0] a: first");
+	fn(arg, LOG_ERR, "[    2.0] error b: \"quoted\"");
+	fn(arg, LOG_DEBUG, "[    3.0] debug c: third");
 }
 
 bool cpu_get_stats(uint32_t cpu, struct cpu_stats *out)

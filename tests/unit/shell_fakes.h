@@ -22,7 +22,7 @@ void clear_screen(void);
 /* ---- the machine ---- */
 extern jmp_buf machine_end; /* taken by poweroff and reboot */
 extern const char *ended_by;
-extern enum log_level_cfg console_level;
+extern enum log_level console_level;
 extern unsigned nr_audit_errors; /* that mm_audit() finds */
 
 /* ---- VMs ---- */

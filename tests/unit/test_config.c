@@ -53,7 +53,7 @@ static void test_full_file(void **state)
 		      "loader = multiboot\ndebug_exit = 0xf4\n"),
 		0);
 	assert_int_equal(cfg.nr_errors, 0);
-	assert_int_equal(cfg.host.log_level, CFG_LOG_DEBUG);
+	assert_int_equal(cfg.host.log_level, LOG_DEBUG);
 	assert_int_equal(cfg.host.on_panic, PANIC_REBOOT);
 	assert_int_equal(cfg.host.reserve, 64 * MIB);
 	assert_int_equal(cfg.host.max_cpus, 2);
@@ -93,7 +93,7 @@ static void test_defaults(void **state)
 {
 	(void)state;
 	assert_int_equal(parse("\xef\xbb\xbf[vm a]\nkernel=k"), 0);
-	assert_int_equal(cfg.host.log_level, CFG_LOG_INFO);
+	assert_int_equal(cfg.host.log_level, LOG_INFO);
 	assert_int_equal(cfg.host.console_port, 0x3f8);
 	assert_int_equal(cfg.host.console_baud, 115200);
 	assert_true(cfg.host.clean_pool);

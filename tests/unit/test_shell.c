@@ -220,7 +220,7 @@ static void test_answers(void **state)
 		assert_string_equal(output_of(answers[i].line),
 				    answers[i].says);
 	assert_int_equal(last_target, 128 << 20);
-	assert_int_equal(console_level, CFG_LOG_DEBUG);
+	assert_int_equal(console_level, LOG_DEBUG);
 }
 
 static void test_listings_name_everything(void **state)
