@@ -7,9 +7,9 @@
  * sees it.
  */
 #include "mm/memwait.h"
-#include "kernel/sched/clock.h"
-#include "kernel/sched/thread.h"
+#include "kernel/lib/tsc.h"
 #include "kernel/sync/log.h"
+#include "kernel/sync/wait.h"
 #include "mm/frame.h"
 
 /*

@@ -84,6 +84,11 @@ struct thread *thread_self(void)
 	return t;
 }
 
+struct mutex **thread_mutexes(void)
+{
+	return &thread_self()->mutexes;
+}
+
 const char *thread_name(const struct thread *t)
 {
 	return t->name;

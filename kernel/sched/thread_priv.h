@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The inside of a thread, for kernel/sched/sched.c, runq.c, thread.c, mutex.c.
+/* The inside of a thread, for kernel/sched/sched.c, runq.c, thread.c.
  */
 #ifndef KERNEL_THREAD_PRIV_H
 #define KERNEL_THREAD_PRIV_H

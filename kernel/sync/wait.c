@@ -4,9 +4,8 @@
  * other per thread, and come before all spinlocks: taking one under a
  * spinlock is a bug even when it is free.
  */
+#include "kernel/sync/wait.h"
 #include "kernel/lib/bug.h"
-#include "kernel/sched/thread.h"
-#include "kernel/sched/thread_priv.h"
 
 void waitq_init(struct waitq *wq)
 {
@@ -77,25 +76,25 @@ static bool mutex_try(struct mutex *m, struct thread *self)
 void mutex_lock(struct mutex *m)
 {
 	struct thread *self = thread_self();
+	struct mutex **newest = thread_mutexes();
 
 	if (spin_any_held())
 		panic("lock order: taking mutex %s while holding %s", m->name,
 		      spin_chain()->name);
-	if (self->mutexes && self->mutexes->level >= m->level)
+	if (*newest && (*newest)->level >= m->level)
 		panic("lock order: taking %s (level %u) while holding %s "
 		      "(level %u)",
-		      m->name, m->level, self->mutexes->name,
-		      self->mutexes->level);
+		      m->name, m->level, (*newest)->name, (*newest)->level);
 	if (!mutex_try(m, self))
 		wait_event(&m->waiters, mutex_try(m, self));
-	m->prev = self->mutexes;
-	self->mutexes = m;
+	m->prev = *newest;
+	*newest = m;
 }
 
 void mutex_unlock(struct mutex *m)
 {
 	struct thread *self = thread_self();
-	struct mutex **link = &self->mutexes;
+	struct mutex **link = thread_mutexes();
 
 	if (m->owner != self)
 		panic("unlocking mutex %s, which %s does not hold", m->name,

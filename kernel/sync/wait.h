@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Waiting: what a thread can do to itself and to others, wait queues, and
+ * mutexes.
+ */
+#ifndef KERNEL_WAIT_H
+#define KERNEL_WAIT_H
+
+#include "kernel/lib/compiler.h"
+#include "kernel/lib/list.h"
+#include "kernel/sync/spinlock.h"
+
+/* ---- what this room needs of kernel/sched, which provides it ---- */
+
+struct thread;
+struct mutex;
+
+struct thread *thread_self(void);
+const char *thread_name(const struct thread *t);
+
+/*
+ * thread_park blocks until the permit is there and consumes it;
+ * thread_unpark gives the permit (at most one is stored). A wakeup before
+ * the park is thus never lost. Parking may return early: re-check.
+ * thread_unpark: any context.
+ */
+void thread_park(void);
+void thread_unpark(struct thread *t);
+
+/* Parks at most until the TSC reaches deadline. */
+void thread_park_until(uint64_t tsc_deadline);
+/* Where the calling thread keeps the newest of the mutexes that it holds. */
+struct mutex **thread_mutexes(void);
+
+/* ---- what it makes of that ---- */
+
+/* Wait queue: threads that wait for a condition. */
+struct waitq {
+	struct spinlock lock; /* LOCK_WAITQ, irqsave */
+	struct list waiters;  /* [lock] */
+};
+
+struct waitq_entry {
+	struct list link; /* [waitq.lock] */
+	struct thread *thread;
+};
+
+void waitq_init(struct waitq *wq);
+/* Any context. The condition must have been made true before. */
+void waitq_wake_all(struct waitq *wq);
+/* Wakes one waiter; calls in a row wake different ones. */
+void waitq_wake_one(struct waitq *wq);
+/* Between these two the caller is woken with the queue; see wait_event(). */
+void waitq_prepare(struct waitq *wq, struct waitq_entry *e);
+void waitq_finish(struct waitq *wq, struct waitq_entry *e);
+
+#define wait_event(wq, cond)                                                   \
+	do {                                                                   \
+		struct waitq_entry we_;                                        \
+		waitq_prepare((wq), &we_);                                     \
+		while (!(cond))                                                \
+			thread_park();                                         \
+		waitq_finish((wq), &we_);                                      \
+	} while (0)
+
+/* Sleeping lock; ranked like a spinlock but below all of them. */
+struct mutex {
+	struct thread *owner; /* [atomic] */
+	struct waitq waiters;
+	uint32_t level;	    /* [const] */
+	const char *name;   /* [const] */
+	struct mutex *prev; /* next older one of the owner [owner] */
+};
+
+void mutex_init(struct mutex *m, enum lock_level level, const char *name);
+void mutex_lock(struct mutex *m);
+void mutex_unlock(struct mutex *m);
+
+#endif
