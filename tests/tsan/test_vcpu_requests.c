@@ -5,7 +5,7 @@
  * own; ThreadSanitizer proves that no such touch is concurrent with what
  * happens to a frame after stage2_flush(), and a lost request shows as a guest
  * that nothing ends.
- * Sources: vmx/vcpu.c vmx/ept_flush.c
+ * Sources: vmx/vcpu.c vmx/vpid.c vmx/ept_flush.c
  */
 #include <pthread.h>
 #include <setjmp.h>
@@ -26,6 +26,7 @@
 #include "tsan.h"
 #include "vmx/devices/devices.h"
 #include "vmx/ept.h"
+#include "vmx/vcpu_life.h"
 #include "vmx/vcpu_priv.h"
 #include "vmx/vmx.h"
 
@@ -35,6 +36,12 @@
 #define NR_CPUS	   (NR_VCPUS + 8)
 #define ROUNDS	   10000u
 #define PATIENCE_S 20
+
+/* Nobody waits for pauses here. */
+void vm_wake_keeper(struct vm *vm)
+{
+	(void)vm;
+}
 
 /* ---- memory of the guest ---- */
 
@@ -340,7 +347,9 @@ static int machine_create(void **state)
 		assert_int_equal(vcpu_create(&the_vm, i, &the_vm.vcpus[i]), 0);
 	}
 	for (uint32_t i = 0; i < NR_VCPUS; i++)
-		assert_int_equal(vcpu_start(the_vm.vcpus[i], &start), 0);
+		vcpu_reset(the_vm.vcpus[i], &start);
+	for (uint32_t i = 0; i < NR_VCPUS; i++)
+		assert_int_equal(vcpu_launch(the_vm.vcpus[i]), 0);
 	return 0;
 }
 
