@@ -166,13 +166,15 @@ static void file_load_once(struct file_list *l, const char *path)
 	file_load(l, path);
 }
 
-static void load_named_files(struct file_list *l, struct config *cfg)
+static void load_named_files(struct file_list *l, struct config_vm *vms,
+			     struct config *cfg)
 {
 	const struct boot_file *conf = &l->files[0];
 	const struct config_vm *vm;
 	uint32_t i, j;
 
-	if (config_parse(loader_ptr(conf->base), conf->nbytes, cfg))
+	if (config_parse(loader_ptr(conf->base), conf->nbytes, vms,
+			 CONFIG_MAX_VMS, cfg))
 		con_printf("%s: %u mistakes; first: line %u: %s\n", CONFIG_PATH,
 			   cfg->nr_errors, cfg->errors[0].line,
 			   cfg->errors[0].text);
@@ -195,12 +197,14 @@ static uint64_t pages_of(uint64_t nbytes)
 int files_load(struct boot_info *bi)
 {
 	struct file_list l = { 0 };
-	uint64_t paths, cfg;
+	uint64_t paths, vms, cfg;
 
 	if (loader_alloc(pages_of(MAX_FILES * sizeof(*l.files)),
 			 BOOT_MEM_LOADER, &bi->files) ||
 	    loader_alloc(pages_of(MAX_FILES * sizeof(*l.paths)),
 			 BOOT_MEM_LOADER, &paths) ||
+	    loader_alloc(pages_of(CONFIG_MAX_VMS * sizeof(struct config_vm)),
+			 BOOT_MEM_LOADER, &vms) ||
 	    loader_alloc(pages_of(sizeof(struct config)), BOOT_MEM_LOADER,
 			 &cfg)) {
 		con_printf("No memory for the list of files.\n");
@@ -211,7 +215,7 @@ int files_load(struct boot_info *bi)
 	l.root = open_volume();
 	file_load(&l, CONFIG_PATH);
 	if (!l.files[0].status)
-		load_named_files(&l, loader_ptr(cfg));
+		load_named_files(&l, loader_ptr(vms), loader_ptr(cfg));
 	if (l.root)
 		l.root->Close(l.root);
 	bi->nr_files = l.nr;

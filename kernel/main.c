@@ -24,6 +24,7 @@
 #include "kernel/sched/sched.h"
 #include "kernel/sync/log.h"
 #include "mm/frame.h"
+#include "mm/heap.h"
 #include "mm/hostpt.h"
 #include "mm/init.h"
 #include "vmx/admin/admin.h"
@@ -64,22 +65,42 @@ static void log_config_error(const struct config_error *e)
 	log_err("config", "%s", text);
 }
 
-/* Errors are kept in host_config; the shell tells the administrator. */
+/* The text of the configuration; empty if it can't be had. */
+static const char *config_text(uint64_t *nbytes)
+{
+	const struct boot_file *f = hpa_to_ptr(hpa(info.files));
+
+	*nbytes = 0;
+	if (!info.nr_files || f->status)
+		return "";
+	*nbytes = f->nbytes;
+	return hpa_to_ptr(hpa(f->base));
+}
+
+/* How the host is to come up; its mistakes are told by read_config(). */
+static void read_host_config(void)
+{
+	uint64_t nbytes;
+	const char *text = config_text(&nbytes);
+
+	(void)config_parse(text, nbytes, NULL, 0, &host_config);
+}
+
+/* All of it. Errors are kept in host_config; the shell tells of them. */
 static void read_config(void)
 {
-	const struct boot_file *files = hpa_to_ptr(hpa(info.files));
-	const struct boot_file *f = files;
-	const char *text = "";
-	uint64_t nbytes = 0;
+	const struct boot_file *f = hpa_to_ptr(hpa(info.files));
+	uint64_t nbytes;
+	const char *text = config_text(&nbytes);
+	uint32_t n = config_count_vms(text, nbytes);
+	struct config_vm *vms = n ? kmalloc(n * sizeof(*vms)) : NULL;
 
-	if (info.nr_files && !f->status) {
-		text = hpa_to_ptr(hpa(f->base));
-		nbytes = f->nbytes;
-	} else {
+	if (n && !vms)
+		panic("not enough memory for the configuration");
+	if (!nbytes)
 		log_err("config", "no configuration: err=%d",
 			info.nr_files ? f->status : -ENOENT);
-	}
-	if (config_parse(text, nbytes, &host_config))
+	if (config_parse(text, nbytes, vms, n, &host_config))
 		log_err("config", "%u mistakes", host_config.nr_errors);
 	for (uint32_t i = 0;
 	     i < min(host_config.nr_errors, (uint32_t)CONFIG_MAX_ERRORS); i++)
@@ -209,10 +230,11 @@ void kmain(const struct boot_info *bi)
 	hostcon_init(0x3f8, 115200); /* until the configuration is read */
 	log_set_sink(hostcon_write);
 	take_boot_info(bi);
-	read_config();
+	read_host_config();
 	init_console();
 	cpu_init_features();
 	init_memory();
+	read_config();
 	acpi_init(info.rsdp, mem_map(), info.nr_mem);
 	power_init(&info);
 	init_interrupts();

@@ -209,13 +209,16 @@ static void open_vm(struct config_parser *p, const char *name)
 			"expected another name");
 		return;
 	}
-	if (c->nr_vms == CONFIG_MAX_VMS) {
+	if (!p->max_vms)
+		return;
+	if (c->nr_vms == p->max_vms) {
 		config_mistake(p, p->line,
 			       "[vm %s]: too many; expected at most %u", name,
-			       CONFIG_MAX_VMS);
+			       p->max_vms);
 		return;
 	}
 	p->vm = &c->vms[c->nr_vms++];
+	memset(p->vm, 0, sizeof(*p->vm));
 	vm_set_defaults(p->vm, name, p->line);
 	p->section = SECTION_VM;
 }
@@ -377,13 +380,17 @@ static void parse_line(struct config_parser *p, const char *text, size_t n)
 	}
 }
 
+/* What some editors put in front of a text. */
+static size_t bom_nbytes(const char *text, size_t nbytes)
+{
+	return nbytes >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
+}
+
 static void parse_lines(struct config_parser *p, const char *text,
 			size_t nbytes)
 {
-	size_t at = 0;
+	size_t at = bom_nbytes(text, nbytes);
 
-	if (nbytes >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0)
-		at = 3;
 	while (at < nbytes) {
 		size_t n = 0;
 
@@ -398,11 +405,30 @@ static void parse_lines(struct config_parser *p, const char *text,
 	}
 }
 
-int config_parse(const char *text, size_t nbytes, struct config *out)
+uint32_t config_count_vms(const char *text, size_t nbytes)
 {
-	struct config_parser p = { .out = out };
+	bool at_start = true; /* only blanks since the line began */
+	uint32_t n = 0;
+
+	for (size_t i = bom_nbytes(text, nbytes);
+	     i < nbytes && n < CONFIG_MAX_VMS; i++) {
+		if (at_start && text[i] == '[')
+			n++;
+		if (text[i] == '\n' || text[i] == '\r')
+			at_start = true;
+		else if (!config_is_blank(text[i]))
+			at_start = false;
+	}
+	return n;
+}
+
+int config_parse(const char *text, size_t nbytes, struct config_vm *vms,
+		 uint32_t max_vms, struct config *out)
+{
+	struct config_parser p = { .out = out, .max_vms = max_vms };
 
 	memset(out, 0, sizeof(*out));
+	out->vms = vms;
 	out->host.log_level = LOG_INFO;
 	out->host.on_panic = PANIC_HALT;
 	out->host.clean_pool = true;

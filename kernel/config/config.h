@@ -11,14 +11,14 @@
 #include "kernel/lib/compiler.h"
 #include "kernel/sync/log.h"
 
-#define CONFIG_MAX_VMS	   32
+#define CONFIG_MAX_VMS	   256
 #define CONFIG_MAX_MODULES 8
 #define CONFIG_MAX_ERRORS  32
 #define CONFIG_NAME_MAX	   32 /* incl. NUL; [a-z0-9_-]+, starts with a letter */
 #define CONFIG_PATH_MAX	   128
 #define CONFIG_CMDLINE_MAX 1024
 #define CONFIG_LINE_MAX	   4096 /* a longer line is an error */
-#define CONFIG_MAX_VCPUS   16
+#define CONFIG_MAX_VCPUS   64
 
 enum config_action { ACTION_STOP, ACTION_RESTART, ACTION_PAUSE };
 /* How much one first touch commits: see docs/architecture.md (M1, M3, O11). */
@@ -67,7 +67,7 @@ struct config_error {
 
 struct config {
 	struct config_host host;
-	struct config_vm vms[CONFIG_MAX_VMS];
+	struct config_vm *vms; /* config_parse()'s */
 	uint32_t nr_vms;
 	struct config_error errors[CONFIG_MAX_ERRORS];
 	uint32_t nr_errors; /* may exceed CONFIG_MAX_ERRORS */
@@ -75,10 +75,15 @@ struct config {
 
 /*
  * Parses text (need not be NUL-terminated) into *out, with defaults for what
- * is not said. Returns 0, or -EINVAL if any error was recorded (the rest of
- * *out is still good). Text may hold anything at all.
+ * is not said. vms has room for max_vms of them, config_count_vms() suffice;
+ * 0: they are skipped, only [host] counts. Returns 0, or -EINVAL if any error
+ * was recorded (the rest of *out is still good). Text may hold anything at all.
  */
-int config_parse(const char *text, size_t nbytes, struct config *out);
+int config_parse(const char *text, size_t nbytes, struct config_vm *vms,
+		 uint32_t max_vms, struct config *out);
+
+/* At least the number of VMs in text; at most CONFIG_MAX_VMS. */
+uint32_t config_count_vms(const char *text, size_t nbytes);
 
 /* "aerostat.conf:12: [vm web] mem.min: expected ..." into dst (320 bytes). */
 void config_error_format(const struct config_error *e, char *dst,

@@ -30,7 +30,7 @@ const struct config_key_doc config_keys[] = {
 	{ "vm", "cmdline", "text", "empty", "kernel command line" },
 	{ "vm", "loader", "auto | linux | multiboot", "auto",
 	  "how to load the kernel; auto looks at the image" },
-	{ "vm", "vcpus", "1..16", "1", "number of virtual CPUs" },
+	{ "vm", "vcpus", "1..64", "1", "number of virtual CPUs" },
 	{ "vm", "weight", "1..10000", "100",
 	  "share of CPU time against the other VMs" },
 	{ "vm", "mem.min", "size", "a quarter of mem.boot, 16M or more",

@@ -52,6 +52,7 @@ enum section {
 
 struct config_parser {
 	struct config *out;
+	uint32_t max_vms; /* room in out->vms; 0: VMs are skipped */
 	uint32_t line;
 	enum section section;
 	struct config_vm *vm;		    /* SECTION_VM */

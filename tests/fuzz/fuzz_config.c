@@ -46,15 +46,19 @@ static void check_vm(const struct config_vm *vm)
 void fuzz_config(const uint8_t *data, size_t n)
 {
 	static struct config cfg;
+	static struct config_vm room[CONFIG_MAX_VMS];
+	uint32_t most;
 	/* Of its own, so that the sanitizer sees a read past its end. */
 	char *text = malloc(n ? n : 1);
 	int err;
 
 	memcpy(text, data, n);
-	err = config_parse(text, n, &cfg);
+	most = config_count_vms(text, n);
+	/* At the end of the room, so that the sanitizer sees one too many. */
+	err = config_parse(text, n, room + CONFIG_MAX_VMS - most, most, &cfg);
 	free(text);
 	BUG_ON((err != 0) != (cfg.nr_errors != 0));
-	BUG_ON(cfg.nr_vms > CONFIG_MAX_VMS);
+	BUG_ON(cfg.nr_vms > most);
 	for (uint32_t i = 0; i < cfg.nr_vms; i++)
 		check_vm(&cfg.vms[i]);
 	for (uint32_t i = 0; i < cfg.nr_errors && i < CONFIG_MAX_ERRORS; i++) {

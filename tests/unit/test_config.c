@@ -21,10 +21,11 @@
 #define MIB (1ull << 20)
 
 static struct config cfg;
+static struct config_vm vms[CONFIG_MAX_VMS];
 
 static int parse(const char *text)
 {
-	return config_parse(text, strlen(text), &cfg);
+	return config_parse(text, strlen(text), vms, CONFIG_MAX_VMS, &cfg);
 }
 
 static void test_full_file(void **state)
@@ -151,9 +152,9 @@ static const struct {
 	{ "initrd =", "initrd: empty; expected a file name" },
 	{ "module =", "module: empty; expected PATH [ARGS]" },
 	{ "no value", "'no value'; expected KEY = VALUE" },
-	{ "vcpus = 0", "vcpus: '0'; expected a number from 1 to 16" },
-	{ "vcpus = 17", "vcpus: '17'; expected a number from 1 to 16" },
-	{ "vcpus = many", "vcpus: 'many'; expected a number from 1 to 16" },
+	{ "vcpus = 0", "vcpus: '0'; expected a number from 1 to 64" },
+	{ "vcpus = 65", "vcpus: '65'; expected a number from 1 to 64" },
+	{ "vcpus = many", "vcpus: 'many'; expected a number from 1 to 64" },
 	{ "weight = -1", "weight: '-1'; expected a number from 1 to 10000" },
 	{ "debug_exit = 0x10000",
 	  "debug_exit: '0x10000'; expected a number from 0 to 65535" },
@@ -286,7 +287,9 @@ static void test_nul_byte(void **state)
 	static const char text[] = "[vm a]\nkernel=k\0k\n";
 
 	(void)state;
-	assert_int_equal(config_parse(text, sizeof(text) - 1, &cfg), -22);
+	assert_int_equal(
+		config_parse(text, sizeof(text) - 1, vms, CONFIG_MAX_VMS, &cfg),
+		-22);
 	assert_string_equal(cfg.errors[0].text,
 			    "byte 0x00 in column 9; expected printable ASCII");
 	assert_int_equal(cfg.errors[0].line, 2);
@@ -337,17 +340,19 @@ static void test_too_long_values(void **state)
 
 static void test_many_vms_and_errors(void **state)
 {
-	static char text[40 * 64];
+	static char text[300 * 64];
 	size_t n = 0;
 
 	(void)state;
-	for (int i = 0; i < 33; i++)
+	for (int i = 0; i < 257; i++)
 		n += (size_t)snprintf(text + n, sizeof(text) - n,
 				      "[vm v%d]\nkernel=k\n", i);
 	assert_int_equal(parse(text), -22);
 	assert_int_equal(cfg.nr_vms, CONFIG_MAX_VMS);
 	assert_string_equal(cfg.errors[0].text,
-			    "[vm v32]: too many; expected at most 32");
+			    "[vm v256]: too many; expected at most 256");
+	assert_int_equal(cfg.errors[0].line, 513);
+	assert_int_equal(config_count_vms(text, n), CONFIG_MAX_VMS);
 
 	n = (size_t)snprintf(text, sizeof(text), "[vm a]\nkernel=k\n");
 	for (int i = 0; i < 100; i++)
@@ -355,6 +360,25 @@ static void test_many_vms_and_errors(void **state)
 	assert_int_equal(parse(text), -22);
 	assert_int_equal(cfg.nr_errors, 100);
 	assert_int_equal(cfg.errors[31].line, 34);
+}
+
+/* The hypervisor counts first, and makes room for no more. */
+static void test_vms_are_counted_and_skipped(void **state)
+{
+	static const char text[] = "\xef\xbb\xbf[vm a]\nkernel=k\n# [vm x]\n"
+				   " \t[ vm b ]\nkernel=k\n[host]\n"
+				   "max_cpus = 3\n";
+
+	(void)state;
+	assert_int_equal(config_count_vms(text, strlen(text)), 3);
+	assert_int_equal(config_count_vms(text, 0), 0);
+	assert_int_equal(parse(text), 0);
+	assert_int_equal(cfg.nr_vms, 2);
+	(void)config_parse(text, strlen(text), NULL, 0, &cfg);
+	assert_int_equal(cfg.nr_vms, 0);
+	assert_int_equal(cfg.host.max_cpus, 3);
+	assert_int_equal(config_parse(text, strlen(text), vms, 1, &cfg), -22);
+	assert_int_equal(cfg.nr_vms, 1);
 }
 
 static void test_error_format(void **state)
@@ -366,7 +390,7 @@ static void test_error_format(void **state)
 	config_error_format(&cfg.errors[0], text, sizeof(text));
 	assert_string_equal(text,
 			    "aerostat.conf:3: [vm a] vcpus: '0'; expected a "
-			    "number from 1 to 16");
+			    "number from 1 to 64");
 	(void)parse("");
 	config_error_format(&cfg.errors[0], text, sizeof(text));
 	assert_memory_equal(text, "aerostat.conf: no VM; ", 22);
@@ -442,6 +466,7 @@ int main(void)
 		cmocka_unit_test(test_huge_line),
 		cmocka_unit_test(test_too_long_values),
 		cmocka_unit_test(test_many_vms_and_errors),
+		cmocka_unit_test(test_vms_are_counted_and_skipped),
 		cmocka_unit_test(test_error_format),
 		cmocka_unit_test(test_every_key_is_documented),
 		cmocka_unit_test(test_reference_is_current),
