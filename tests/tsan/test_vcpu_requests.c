@@ -3,9 +3,9 @@
  * The request protocol of vCPUs and the flush of stage 2, with a real thread
  * for each vCPU. The guest is a loop that touches frames through a TLB of its
  * own; ThreadSanitizer proves that no such touch is concurrent with what
- * happens to a frame after stage2_flush(), and a lost request shows as a guest
- * that nothing ends.
- * Sources: vmx/vcpu.c vmx/vpid.c vmx/ept_flush.c
+ * happens to a frame after stage2_flush(), and that a paused vCPU touches
+ * nothing; a lost request shows as a guest that nothing ends.
+ * Sources: vmx/vcpu.c vmx/ept_flush.c vmx/vpid.c
  */
 #include <pthread.h>
 #include <setjmp.h>
@@ -26,7 +26,6 @@
 #include "tsan.h"
 #include "vmx/devices/devices.h"
 #include "vmx/ept.h"
-#include "vmx/vcpu_life.h"
 #include "vmx/vcpu_priv.h"
 #include "vmx/vmx.h"
 
@@ -35,13 +34,8 @@
 #define NR_FRAMES  32u
 #define NR_CPUS	   (NR_VCPUS + 8)
 #define ROUNDS	   10000u
+#define PAUSES	   2000u
 #define PATIENCE_S 20
-
-/* Nobody waits for pauses here. */
-void vm_wake_keeper(struct vm *vm)
-{
-	(void)vm;
-}
 
 /* ---- memory of the guest ---- */
 
@@ -328,6 +322,47 @@ static void *page_taker(void *arg)
 	return NULL;
 }
 
+void vm_wake_keeper(struct vm *vm)
+{
+	(void)vm;
+}
+
+static bool all_paused_soon(void)
+{
+	time_t end = time(NULL) + PATIENCE_S;
+	uint32_t i = 0;
+
+	while (i < NR_VCPUS && time(NULL) <= end) {
+		if (vcpu_is_paused(the_vm.vcpus[i]))
+			i++;
+		else
+			cpu_pause();
+	}
+	return i == NR_VCPUS;
+}
+
+/*
+ * A storm of pauses. While all stand still, what each vCPU keeps for itself is
+ * ours: that it is left alone is for the sanitizer to say.
+ */
+static void *pauser(void *arg)
+{
+	(void)arg;
+	fake_cpu_id = 2 * NR_VCPUS + 2;
+	for (uint32_t n = 0; n < PAUSES; n++) {
+		__atomic_fetch_add(&the_vm.pause_seq, 1, __ATOMIC_SEQ_CST);
+		for (uint32_t i = 0; i < NR_VCPUS; i++)
+			vcpu_request(the_vm.vcpus[i], VCPU_REQ_PAUSE);
+		if (!all_paused_soon())
+			return "a pause was lost";
+		for (uint32_t i = 0; i < NR_VCPUS; i++)
+			seeds[i] += n;
+		for (uint32_t i = 0; i < NR_VCPUS; i++)
+			vcpu_resume(the_vm.vcpus[i]);
+	}
+	return NULL;
+}
+
 static int machine_create(void **state)
 {
 	static const struct config_vm cfg = { .name = "guest", .weight = 100 };
@@ -368,14 +403,15 @@ static int machine_destroy(void **state)
 
 static void no_request_is_lost_and_no_flushed_frame_is_touched(void **state)
 {
-	pthread_t t[NR_VCPUS + 1];
+	pthread_t t[NR_VCPUS + 2];
 	const char *error = NULL;
 
 	(void)state;
 	for (uint32_t i = 0; i < NR_VCPUS; i++)
 		pthread_create(&t[i], NULL, interrupter, the_vm.vcpus[i]);
 	pthread_create(&t[NR_VCPUS], NULL, page_taker, NULL);
-	for (uint32_t i = 0; i <= NR_VCPUS; i++) {
+	pthread_create(&t[NR_VCPUS + 1], NULL, pauser, NULL);
+	for (uint32_t i = 0; i < NR_VCPUS + 2; i++) {
 		void *result;
 
 		pthread_join(t[i], &result);
