@@ -38,14 +38,31 @@ static bool makes_double_fault(unsigned first, unsigned second)
 	return false;
 }
 
+/* Shutdown, in place of a third exception. */
+static bool makes_triple_fault(unsigned first, unsigned second)
+{
+	return first == VEC_DF && (is_contributory(second) || second == VEC_PF);
+}
+
+/*
+ * An exception takes the place of an event that was being delivered. Unlike an
+ * instruction that runs again, an interrupt or NMI would not come again.
+ */
+static void put_off(struct vcpu *v, uint32_t info)
+{
+	if ((info & INTR_TYPE_MASK) == INTR_TYPE_EXT)
+		v->irq_put_off = info;
+	else if ((info & INTR_TYPE_MASK) == INTR_TYPE_NMI)
+		v->nmi_pending++;
+}
+
 void inject_exception_code(struct vcpu *v, unsigned vector, uint32_t code)
 {
 	uint32_t was = v->inject.info;
+	unsigned first = was & INTR_VECTOR_MASK;
 
-	if ((was & INTR_VALID) && (was & INTR_TYPE_MASK) == INTR_TYPE_HW_EXC) {
-		unsigned first = was & INTR_VECTOR_MASK;
-
-		if (first == VEC_DF) {
+	if (was & INTR_VALID && (was & INTR_TYPE_MASK) == INTR_TYPE_HW_EXC) {
+		if (makes_triple_fault(first, vector)) {
 			vm_request_end(v->vm, VM_END_CRASH, "triple fault");
 			return;
 		}
@@ -53,6 +70,8 @@ void inject_exception_code(struct vcpu *v, unsigned vector, uint32_t code)
 			vector = VEC_DF;
 			code = 0;
 		}
+	} else if (was & INTR_VALID) {
+		put_off(v, was);
 	}
 	/*
 	 * Faults push RF set, so that a handler's IRET does not hit the same
@@ -140,9 +159,26 @@ static bool try_nmi(struct vcpu *v, uint32_t blocked)
 	return false;
 }
 
+/* The next interrupt for the guest, or -1. */
+static int next_vector(const struct vcpu *v)
+{
+	if (unlikely(v->irq_put_off))
+		return (int)(v->irq_put_off & INTR_VECTOR_MASK);
+	return lapic_pending_vector(v->lapic);
+}
+
+static void accept_vector(struct vcpu *v, int vector)
+{
+	/* One that was put off has been accepted already. */
+	if (unlikely(v->irq_put_off))
+		v->irq_put_off = 0;
+	else
+		lapic_accept(v->lapic, vector);
+}
+
 static void try_irq(struct vcpu *v, bool slot_free, uint32_t blocked)
 {
-	int vector = lapic_pending_vector(v->lapic);
+	int vector = next_vector(v);
 
 	if (vector < 0) {
 		vcpu_set_controls(v, 0, CPU_INTR_WINDOW);
@@ -152,7 +188,7 @@ static void try_irq(struct vcpu *v, bool slot_free, uint32_t blocked)
 		vcpu_set_controls(v, CPU_INTR_WINDOW, 0);
 		return;
 	}
-	lapic_accept(v->lapic, vector);
+	accept_vector(v, vector);
 	v->inject.info = (uint32_t)vector | INTR_TYPE_EXT | INTR_VALID;
 	v->injected_irqs++;
 	enter_with(v);
@@ -181,7 +217,11 @@ void inject_prepare_entry(struct vcpu *v)
 
 bool inject_wakes_halt(struct vcpu *v)
 {
-	return v->nmi_pending || (v->inject.info & INTR_VALID) ||
-	       (lapic_pending_vector(v->lapic) >= 0 &&
-		(vmcs_read(VMCS_GUEST_RFLAGS) & RFLAGS_IF));
+	if (v->inject.info & INTR_VALID)
+		return true;
+	if (v->nmi_pending &&
+	    !(vmcs_read(VMCS_GUEST_INTERRUPTIBILITY) & BLOCKED_BY_NMI))
+		return true;
+	return next_vector(v) >= 0 &&
+	       (vmcs_read(VMCS_GUEST_RFLAGS) & RFLAGS_IF);
 }

@@ -81,6 +81,7 @@ struct vcpu {
 	uint32_t cpu;	   /* [atomic] where it is IN_GUEST */
 
 	struct pending_event inject; /* to be (re)injected */
+	uint32_t irq_put_off;	     /* accepted, then overtaken; 0: none */
 	uint32_t nmi_pending;	     /* 0..2: one is being handled, one waits */
 	bool halted;		     /* HLT: waiting for an event */
 	bool wait_sipi;		     /* an AP before its SIPI, or after INIT */

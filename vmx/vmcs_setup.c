@@ -168,6 +168,7 @@ static void setup_guest_common(struct vcpu *v, uint64_t cr0, uint64_t cr4,
 	write_segment(SEG_TR, &(struct segment){ 0, 0xffff, AR_TSS_BUSY, 0 });
 	memset(v->gpr, 0, sizeof(v->gpr));
 	v->inject.info = 0;
+	v->irq_put_off = 0;
 	v->nmi_pending = 0;
 	v->halted = false;
 	cpuid_policy_update(v);
