@@ -380,6 +380,14 @@ struct cpuid_regs cpuid_policy_get(struct vcpu *v, uint32_t leaf,
 	return none;
 }
 
+uint64_t cpuid_policy_no_address(struct vcpu *v)
+{
+	/* SDM Vol. 2, "CPUID": 36 bits where leaf 80000008H is missing. */
+	uint32_t bits = cpuid_policy_get(v, 0x80000008u, 0).eax & 0xff;
+
+	return ~(BIT(bits ? bits : 36) - 1);
+}
+
 static ALWAYS_INLINE void answer(struct vcpu *v, const struct cpuid_regs *r)
 {
 	v->gpr[REG_RAX] = r->eax;

@@ -39,7 +39,8 @@ static int load_pdptes(struct vcpu *v, uint64_t cr3)
 	if (guest_read(v->gs, gpa(cr3 & 0xffffffe0u), pdpte, sizeof(pdpte)))
 		return -EFAULT;
 	for (i = 0; i < 4; i++) {
-		if ((pdpte[i] & 1) && (pdpte[i] & 0x1e6))
+		if ((pdpte[i] & 1) &&
+		    (pdpte[i] & (0x1e6 | cpuid_policy_no_address(v))))
 			return -EFAULT;
 	}
 	for (i = 0; i < 4; i++)

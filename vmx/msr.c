@@ -96,14 +96,24 @@ static bool mtrr_type_valid(uint64_t t)
 	return t < 7 && t != 2 && t != 3;
 }
 
-static bool mtrr_value_valid(uint32_t msr, uint64_t val)
+/* SDM, "Variable Range MTRRs": type, or V in bit 11, and the address. */
+static bool mtrr_range_valid(struct vcpu *v, uint32_t msr, uint64_t val)
+{
+	if (val & cpuid_policy_no_address(v))
+		return false;
+	if (msr & 1)
+		return !(val & 0x7ff);
+	return !(val & 0xf00) && mtrr_type_valid(val & 0xff);
+}
+
+static bool mtrr_value_valid(struct vcpu *v, uint32_t msr, uint64_t val)
 {
 	unsigned i;
 
 	if (msr == MSR_MTRR_DEF_TYPE)
 		return !(val & ~0xcffull) && mtrr_type_valid(val & 0xff);
 	if (msr >= MSR_MTRR_PHYSBASE0 && msr <= MSR_MTRR_PHYSMASK7)
-		return (msr & 1) || mtrr_type_valid(val & 0xff);
+		return mtrr_range_valid(v, msr, val);
 	for (i = 0; i < 64; i += 8)
 		if (!mtrr_type_valid(val >> i & 0xff))
 			return false;
@@ -217,7 +227,7 @@ static int write_emulated(struct vcpu *v, uint32_t msr, uint64_t val)
 	slot = mtrr_slot(v, msr);
 	if (!slot)
 		return -ENOENT;
-	if (!mtrr_value_valid(msr, val))
+	if (!mtrr_value_valid(v, msr, val))
 		return -EINVAL;
 	*slot = val;
 	return 0;

@@ -200,6 +200,8 @@ void cpuid_policy_update(struct vcpu *v);
 /* The answer to a leaf, as the guest sees it. */
 struct cpuid_regs cpuid_policy_get(struct vcpu *v, uint32_t leaf,
 				   uint32_t subleaf);
+/* Bits that no physical address of the guest has (MAXPHYADDR and up). */
+uint64_t cpuid_policy_no_address(struct vcpu *v);
 
 /* ---- vmx/msr.c ---- */
 void msr_bitmap_init(uint8_t *bitmap);
