@@ -93,6 +93,13 @@ MUST_CHECK int guest_write(struct gspace *gs, gpa_t a, const void *src,
 MUST_CHECK int guest_zero(struct gspace *gs, gpa_t a, uint64_t nbytes);
 
 /*
+ * Replaces the 4 or 8 bytes at a, which is aligned to them, atomically if they
+ * are `old`. 0; -EAGAIN: they are not, or a hollow page is there; -EFAULT.
+ */
+MUST_CHECK int guest_cmpxchg(struct gspace *gs, gpa_t a, unsigned nbytes,
+			     uint64_t old, uint64_t value);
+
+/*
  * Balloon (B1). Inflate: each page that is RAM and not yet ballooned gives
  * up its frame, if that keeps the VM at or above mem.min. Deflate: ballooned
  * pages become hollow. Stops at the first bad page: *done says how many were

@@ -19,10 +19,8 @@ struct piece {
 };
 
 static void copy_resident(const struct piece *p, enum copy_kind kind,
-			  hfn_t frame)
+			  char *guest)
 {
-	char *guest = (char *)hfn_to_ptr(frame) + (p->at.raw & PAGE_MASK);
-
 	switch (kind) {
 	case COPY_READ: memcpy(p->buf, guest, p->nbytes); break;
 	case COPY_WRITE: memcpy(guest, p->buf, p->nbytes); break;
@@ -30,22 +28,39 @@ static void copy_resident(const struct piece *p, enum copy_kind kind,
 	}
 }
 
+/*
+ * Where the byte at a lies in a frame; NULL: the page has none. -EFAULT: it is
+ * not RAM. Locked.
+ */
+static int resident_byte(struct gspace *gs, gpa_t a, char **out)
+{
+	struct region *r = region_find_ram(gs, gfn_of(a));
+	uint64_t idx, e, n;
+	unsigned level;
+
+	*out = NULL;
+	if (!r)
+		return -EFAULT;
+	idx = region_index(r, gfn_of(a));
+	e = *mobject_walk(&gs->ram, idx, &level);
+	n = 1ull << level * MOBJECT_NODE_BITS;
+	if (mentry_state(e) == PG_RESIDENT)
+		*out = (char *)hfn_to_ptr(hfn_add(mentry_frame(e), idx % n)) +
+		       (a.raw & PAGE_MASK);
+	return 0;
+}
+
 /* 0, -EFAULT, -EAGAIN (a page must be committed first). Locked. */
 static int copy_piece(struct gspace *gs, const struct piece *p,
 		      enum copy_kind kind)
 {
-	struct region *r = region_find_ram(gs, gfn_of(p->at));
-	uint64_t idx, e;
-	unsigned level;
+	char *guest;
+	int err = resident_byte(gs, p->at, &guest);
 
-	if (!r)
-		return -EFAULT;
-	idx = region_index(r, gfn_of(p->at));
-	e = *mobject_walk(&gs->ram, idx, &level);
-	if (mentry_state(e) == PG_RESIDENT) {
-		uint64_t n = 1ull << level * MOBJECT_NODE_BITS;
-
-		copy_resident(p, kind, hfn_add(mentry_frame(e), idx % n));
+	if (err)
+		return err;
+	if (guest) {
+		copy_resident(p, kind, guest);
 		return 0;
 	}
 	/* Without a frame: reads as zeros, and zeroing it changes nothing. */
@@ -101,4 +116,26 @@ int guest_write(struct gspace *gs, gpa_t a, const void *src, uint64_t nbytes)
 int guest_zero(struct gspace *gs, gpa_t a, uint64_t nbytes)
 {
 	return copy(gs, a, NULL, nbytes, COPY_ZERO);
+}
+
+int guest_cmpxchg(struct gspace *gs, gpa_t a, unsigned nbytes, uint64_t old,
+		  uint64_t value)
+{
+	uint32_t old32 = (uint32_t)old;
+	bool done = false;
+	char *at;
+	int err;
+
+	gspace_lock_unfrozen(gs);
+	err = resident_byte(gs, a, &at);
+	if (at && nbytes == 4)
+		done = __atomic_compare_exchange_n(
+			(uint32_t *)(void *)at, &old32, (uint32_t)value, false,
+			__ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
+	else if (at)
+		done = __atomic_compare_exchange_n(
+			(uint64_t *)(void *)at, &old, value, false,
+			__ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
+	spin_unlock(&gs->lock);
+	return err ? err : done ? 0 : -EAGAIN;
 }

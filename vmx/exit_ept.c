@@ -39,21 +39,8 @@ static unsigned fetch_insn(struct vcpu *v, uint8_t *insn)
 {
 	gva_t rip = { vmcs_read(VMCS_GUEST_CS_BASE) +
 		      vmcs_read(VMCS_GUEST_RIP) };
-	unsigned to_page_end = (unsigned)(PAGE_SIZE - (rip.raw & PAGE_MASK));
-	unsigned first = min(to_page_end, INSN_MAX);
-	uint32_t code;
-	gva_t fault;
 
-	if (!(vmcs_read(VMCS_GUEST_EFER) & EFER_LMA))
-		rip.raw &= 0xffffffffu;
-	if (guest_read_linear(v, rip, insn, first, &fault, &code))
-		return 0;
-	rip.raw += first;
-	if (first < INSN_MAX &&
-	    guest_read_linear(v, rip, insn + first, INSN_MAX - first, &fault,
-			      &code))
-		return first;
-	return INSN_MAX;
+	return guest_fetch_linear(v, rip, insn, INSN_MAX);
 }
 
 static enum insn_mode insn_mode(void)

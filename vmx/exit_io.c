@@ -46,7 +46,7 @@ static enum exit_action io_register(struct vcpu *v, uint16_t port,
 static int io_element(struct vcpu *v, uint16_t port, unsigned nbytes, bool in,
 		      gva_t a)
 {
-	uint32_t val = 0, code;
+	uint32_t val = 0, code = 0;
 	gva_t fault = a;
 	int err;
 
@@ -71,6 +71,8 @@ static int io_element(struct vcpu *v, uint16_t port, unsigned nbytes, bool in,
 		write_cr2(fault.raw);
 		irq_enable();
 		inject_exception_code(v, 14, code);
+	} else if (err == -EINVAL) {
+		inject_gp(v);
 	}
 	return err;
 }

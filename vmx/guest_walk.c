@@ -1,102 +1,279 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Guest-linear memory, by walking the guest's own page tables: for fetching
- * an instruction that has to be emulated and for string I/O. Read once, used
- * from the copy.
+ * an instruction that has to be emulated, and for the memory operands of what
+ * is emulated. Read once, used from the copy.
  *
- * Source: SDM Vol. 3, "Paging". Accessed and dirty bits are not set: the only
- * users re-run or have just run the access on the processor.
+ * The walk does what the processor's would: rights, reserved bits, accessed
+ * and dirty bits. Source: SDM Vol. 3, "Paging". Left out are protection keys,
+ * which only guard user memory from its own program.
  */
 #include "kernel/lib/errno.h"
 #include "kernel/lib/lib.h"
 #include "vmx/vcpu_priv.h"
 
-#define PTE_PRESENT BIT(0)
-#define PTE_WRITE   BIT(1)
-#define PTE_USER    BIT(2)
-#define PTE_LARGE   BIT(7)
-#define PTE_ADDR    0x000ffffffffff000ull
+#define PTE_PRESENT  BIT(0)
+#define PTE_WRITE    BIT(1)
+#define PTE_USER     BIT(2)
+#define PTE_ACCESSED BIT(5)
+#define PTE_DIRTY    BIT(6)
+#define PTE_LARGE    BIT(7)
+#define PTE_NX	     BIT(63)
+#define PTE_ADDR     0x000ffffffffff000ull
 
-#define PF_PRESENT 1u
-#define PF_WRITE   2u
-#define PF_USER	   4u
+#define PF_PRESENT  0x01u
+#define PF_WRITE    0x02u
+#define PF_USER	    0x04u
+#define PF_RESERVED 0x08u
+#define PF_FETCH    0x10u
 
-/* How one paging mode walks: levels, bits of index, size of an entry. */
+#define MAX_LEVELS 5u
+/* Another vCPU may change an entry while its accessed bit is being set. */
+#define RETRIES 8u
+
+enum access { ACCESS_READ, ACCESS_WRITE, ACCESS_FETCH };
+
+/* How one paging mode walks. */
 struct paging {
 	unsigned levels, index_bits, entry_nbytes;
-	bool pse;
+	unsigned largest; /* level of the largest pages */
+	bool pdptes;	  /* level 3 is in the VMCS */
+	bool nx;	  /* bit 63 is no-execute, else reserved */
 };
 
-static bool paging_mode(struct paging *p)
+struct walk {
+	struct vcpu *v;
+	gva_t lin;
+	enum access access;
+	struct paging p;
+	uint32_t code;			/* of the page fault, if it is one */
+	unsigned leaf;			/* its level */
+	uint64_t entry[MAX_LEVELS + 1]; /* by level, as read */
+	gpa_t at[MAX_LEVELS + 1];
+};
+
+static struct paging paging_mode(uint64_t efer)
+{
+	uint64_t cr4 = vmcs_read(VMCS_GUEST_CR4);
+	bool nx = (efer & EFER_NXE) != 0;
+
+	if (efer & EFER_LMA)
+		return (struct paging){
+			cr4 & CR4_LA57 ? 5 : 4, 9, 8, 3, false, nx
+		};
+	if (cr4 & CR4_PAE)
+		return (struct paging){ 3, 9, 8, 2, true, nx };
+	return (struct paging){ 2, 10, 4, cr4 & CR4_PSE ? 2 : 1, false, false };
+}
+
+static unsigned shift_of(const struct paging *p, unsigned level)
+{
+	return PAGE_SHIFT + (level - 1) * p->index_bits;
+}
+
+static bool is_leaf(const struct walk *w, unsigned level, uint64_t e)
+{
+	return level == 1 || (level <= w->p.largest && (e & PTE_LARGE));
+}
+
+/* ---- one entry ---- */
+
+static int read_entry(struct walk *w, unsigned level, uint64_t table)
+{
+	static const enum vmcs_field pdptes[] = { VMCS_GUEST_PDPTE0,
+						  VMCS_GUEST_PDPTE1,
+						  VMCS_GUEST_PDPTE2,
+						  VMCS_GUEST_PDPTE3 };
+	const struct paging *p = &w->p;
+	uint64_t i =
+		w->lin.raw >> shift_of(p, level) & ((1u << p->index_bits) - 1);
+
+	w->entry[level] = 0;
+	if (p->pdptes && level == 3) {
+		w->entry[level] = vmcs_read(pdptes[i & 3]);
+		return 0;
+	}
+	w->at[level] = gpa(table + i * p->entry_nbytes);
+	return guest_read(w->v->gs, w->at[level], &w->entry[level],
+			  p->entry_nbytes);
+}
+
+/* Bits that must be 0 in a present entry. */
+static uint64_t reserved_bits(const struct walk *w, unsigned level, uint64_t e)
+{
+	const struct paging *p = &w->p;
+	uint64_t bits;
+
+	if (p->pdptes && level == 3)
+		return 0;	  /* checked when they were loaded */
+	if (p->entry_nbytes == 4) /* bits 20:13 of a 4 MiB page: address */
+		return level == 2 && is_leaf(w, level, e) ? BIT(21) : 0;
+	/* Bits 62:52 are the guest's own, and its keys' in a leaf. */
+	bits = cpuid_policy_no_address(w->v) & PTE_ADDR;
+	bits |= p->nx ? 0 : PTE_NX;
+	if (p->pdptes)
+		bits |= ~PTE_NX & ~(BIT(52) - 1); /* "Using 62:52": reserved */
+	if (level > w->p.largest && level > 1)
+		bits |= PTE_LARGE;
+	else if (level > 1 && (e & PTE_LARGE))
+		/* The address begins at its own size; bit 12 is PAT. */
+		bits |= (BIT(shift_of(p, level)) - 1) & ~(BIT(13) - 1);
+	return bits;
+}
+
+/* ---- rights ---- */
+
+/* SDM, "Determination of Access Rights"; all = what every level allows. */
+static bool is_allowed(const struct walk *w, uint64_t all, bool nx)
 {
 	uint64_t cr0 = vmcs_read(VMCS_GUEST_CR0);
 	uint64_t cr4 = vmcs_read(VMCS_GUEST_CR4);
+	bool user_page = (all & PTE_USER) != 0;
 
-	if (!(cr0 & CR0_PG))
+	if (w->access == ACCESS_FETCH && nx)
 		return false;
-	if (vmcs_read(VMCS_GUEST_EFER) & EFER_LMA)
-		*p = (struct paging){ 4, 9, 8, true };
-	else if (cr4 & CR4_PAE)
-		*p = (struct paging){ 3, 9, 8, true };
-	else
-		*p = (struct paging){ 2, 10, 4, (cr4 & CR4_PSE) != 0 };
-	return true;
+	if (vcpu_cpl() == 3)
+		return user_page &&
+		       (w->access != ACCESS_WRITE || (all & PTE_WRITE));
+	if (w->access == ACCESS_FETCH)
+		return !user_page || !(cr4 & CR4_SMEP);
+	if (user_page && (cr4 & CR4_SMAP) &&
+	    !(vmcs_read(VMCS_GUEST_RFLAGS) & RFLAGS_AC))
+		return false;
+	return w->access != ACCESS_WRITE || (all & PTE_WRITE) ||
+	       !(cr0 & CR0_WP);
 }
 
-static gpa_t leaf_address(uint64_t e, unsigned level, const struct paging *p,
-			  uint64_t lin)
+static uint32_t access_bits(const struct walk *w)
 {
-	unsigned shift = PAGE_SHIFT + (level - 1) * p->index_bits;
-	uint64_t offset = lin & ((1ull << shift) - 1);
-	uint64_t base = e & PTE_ADDR & ~((1ull << shift) - 1);
+	bool shows_fetch = w->p.nx || (vmcs_read(VMCS_GUEST_CR4) & CR4_SMEP);
+	uint32_t code = vcpu_cpl() == 3 ? PF_USER : 0;
 
-	/* 4 MiB pages keep address bits 39:32 in entry bits 20:13. */
-	if (p->entry_nbytes == 4 && level == 2)
+	if (w->access == ACCESS_WRITE)
+		code |= PF_WRITE;
+	if (w->access == ACCESS_FETCH && shows_fetch)
+		code |= PF_FETCH;
+	return code;
+}
+
+/* ---- the walk ---- */
+
+/* Down to the leaf. 0; -EFAULT: w->code says why; -ENOMEM. */
+static int descend(struct walk *w)
+{
+	uint64_t table = vmcs_read(VMCS_GUEST_CR3) & PTE_ADDR;
+	uint64_t all = PTE_USER | PTE_WRITE;
+	bool nx = false;
+
+	w->code = access_bits(w);
+	if (w->p.entry_nbytes == 4)
+		table &= 0xfffff000u;
+	for (w->leaf = w->p.levels;; w->leaf--) {
+		bool has_rights = !(w->p.pdptes && w->leaf == 3);
+		int err = read_entry(w, w->leaf, table);
+		uint64_t e = w->entry[w->leaf];
+
+		if (err)
+			return err;
+		if (!(e & PTE_PRESENT))
+			return -EFAULT;
+		if (e & reserved_bits(w, w->leaf, e)) {
+			w->code |= PF_PRESENT | PF_RESERVED;
+			return -EFAULT;
+		}
+		if (has_rights) {
+			all &= e;
+			nx |= w->p.nx && (e & PTE_NX);
+		}
+		if (is_leaf(w, w->leaf, e))
+			break;
+		table = e & PTE_ADDR;
+	}
+	w->code |= PF_PRESENT;
+	return is_allowed(w, all, nx) ? 0 : -EFAULT;
+}
+
+/*
+ * SDM, "Accessed and Dirty Flags". -EAGAIN: an entry has changed since it
+ * was read.
+ */
+static int set_flags(struct walk *w)
+{
+	for (unsigned l = w->p.levels; l >= w->leaf; l--) {
+		uint64_t old = w->entry[l], new = old | PTE_ACCESSED;
+		int err;
+
+		if (w->p.pdptes && l == 3)
+			continue; /* they have none */
+		if (l == w->leaf && w->access == ACCESS_WRITE)
+			new |= PTE_DIRTY;
+		if (new == old)
+			continue;
+		err = guest_cmpxchg(w->v->gs, w->at[l], w->p.entry_nbytes, old,
+				    new);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+static gpa_t leaf_address(const struct walk *w)
+{
+	uint64_t size = BIT(shift_of(&w->p, w->leaf));
+	uint64_t e = w->entry[w->leaf];
+	uint64_t base = e & PTE_ADDR & ~(size - 1);
+
+	/* 4 MiB pages keep address bits 39:32 in entry bits 20:13 (PSE-36). */
+	if (w->p.entry_nbytes == 4 && w->leaf == 2)
 		base = (e & 0xffc00000u) | (e >> 13 & 0xff) << 32;
-	return gpa(base | offset);
+	return gpa(base | (w->lin.raw & (size - 1)));
+}
+
+static bool is_canonical(gva_t a, const struct paging *p)
+{
+	unsigned unused = 64 - shift_of(p, p->levels + 1);
+
+	return (uint64_t)((int64_t)(a.raw << unused) >> unused) == a.raw;
+}
+
+static int translate(struct vcpu *v, gva_t a, enum access access, gpa_t *out,
+		     uint32_t *code)
+{
+	uint64_t efer = vmcs_read(VMCS_GUEST_EFER);
+	struct walk w = { .v = v, .lin = a, .access = access };
+	int err = -EAGAIN;
+
+	if (!(efer & EFER_LMA))
+		w.lin.raw &= 0xffffffffu;
+	if (!(vmcs_read(VMCS_GUEST_CR0) & CR0_PG)) {
+		*out = gpa(w.lin.raw);
+		return 0;
+	}
+	w.p = paging_mode(efer);
+	if ((efer & EFER_LMA) && !is_canonical(a, &w.p))
+		return -EINVAL;
+	for (unsigned i = 0; i < RETRIES && err == -EAGAIN; i++) {
+		err = descend(&w);
+		if (!err)
+			err = set_flags(&w);
+	}
+	/* Changed all the time: a fault that the guest finds to be none. */
+	if (err == -EAGAIN)
+		err = -EFAULT;
+	if (err == -EFAULT)
+		*code = w.code;
+	*out = leaf_address(&w);
+	return err;
 }
 
 int guest_translate(struct vcpu *v, gva_t a, bool write, gpa_t *out,
 		    uint32_t *error_code)
 {
-	unsigned user = vcpu_cpl() == 3 ? PF_USER : 0;
-	struct paging p;
-	uint64_t table, e = 0;
-	unsigned level;
-
-	*error_code = user | (write ? PF_WRITE : 0);
-	if (!paging_mode(&p)) {
-		*out = gpa(a.raw & 0xffffffffu);
-		return 0;
-	}
-	table = vmcs_read(VMCS_GUEST_CR3) &
-		(p.levels == 3 ? 0xffffffe0u : PTE_ADDR);
-	for (level = p.levels; level; level--) {
-		unsigned shift = PAGE_SHIFT + (level - 1) * p.index_bits;
-		uint64_t i = a.raw >> shift & ((1u << p.index_bits) - 1);
-		bool pdpte = p.levels == 3 && level == 3;
-
-		if (pdpte)
-			i &= 3;
-		e = 0;
-		if (guest_read(v->gs, gpa(table + i * p.entry_nbytes), &e,
-			       p.entry_nbytes))
-			return -EFAULT;
-		if (!(e & PTE_PRESENT))
-			return -EFAULT;
-		if (!pdpte && ((user && !(e & PTE_USER)) ||
-			       (write && user && !(e & PTE_WRITE)))) {
-			*error_code |= PF_PRESENT;
-			return -EFAULT;
-		}
-		if (level == 1 ||
-		    (level <= 3 && (e & PTE_LARGE) && p.pse && !pdpte))
-			break;
-		table = e & PTE_ADDR;
-	}
-	*out = leaf_address(e, level, &p, a.raw);
-	return 0;
+	return translate(v, a, write ? ACCESS_WRITE : ACCESS_READ, out,
+			 error_code);
 }
+
+/* ---- copies ---- */
 
 /* One page's part of an access of nbytes at a. */
 static unsigned part_of(gva_t a, unsigned nbytes)
@@ -106,8 +283,8 @@ static unsigned part_of(gva_t a, unsigned nbytes)
 	return min(left, nbytes);
 }
 
-int guest_read_linear(struct vcpu *v, gva_t a, void *dst, unsigned nbytes,
-		      gva_t *fault, uint32_t *error_code)
+static int read_as(struct vcpu *v, enum access access, gva_t a, void *dst,
+		   unsigned nbytes, gva_t *fault, uint32_t *error_code)
 {
 	uint8_t *d = dst;
 	gpa_t at;
@@ -117,7 +294,7 @@ int guest_read_linear(struct vcpu *v, gva_t a, void *dst, unsigned nbytes,
 		unsigned n = part_of(a, nbytes);
 
 		*fault = a;
-		err = guest_translate(v, a, false, &at, error_code);
+		err = translate(v, a, access, &at, error_code);
 		if (!err)
 			err = guest_read(v->gs, at, d, n);
 		if (err)
@@ -127,6 +304,28 @@ int guest_read_linear(struct vcpu *v, gva_t a, void *dst, unsigned nbytes,
 		nbytes -= n;
 	}
 	return 0;
+}
+
+int guest_read_linear(struct vcpu *v, gva_t a, void *dst, unsigned nbytes,
+		      gva_t *fault, uint32_t *error_code)
+{
+	return read_as(v, ACCESS_READ, a, dst, nbytes, fault, error_code);
+}
+
+unsigned guest_fetch_linear(struct vcpu *v, gva_t a, uint8_t *dst,
+			    unsigned nbytes)
+{
+	unsigned first = part_of(a, nbytes);
+	uint32_t code;
+	gva_t fault;
+
+	if (read_as(v, ACCESS_FETCH, a, dst, first, &fault, &code))
+		return 0;
+	a.raw += first;
+	if (first < nbytes && read_as(v, ACCESS_FETCH, a, dst + first,
+				      nbytes - first, &fault, &code))
+		return first;
+	return nbytes;
 }
 
 int guest_write_linear(struct vcpu *v, gva_t a, const void *src,
@@ -140,7 +339,7 @@ int guest_write_linear(struct vcpu *v, gva_t a, const void *src,
 		unsigned n = part_of(a, nbytes);
 
 		*fault = a;
-		err = guest_translate(v, a, true, &at, error_code);
+		err = translate(v, a, ACCESS_WRITE, &at, error_code);
 		if (!err)
 			err = guest_write(v->gs, at, s, n);
 		if (err)

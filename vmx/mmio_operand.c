@@ -32,6 +32,10 @@ static int finish(struct vcpu *v, int err, gva_t fault, uint32_t code)
 {
 	if (!err)
 		return 0;
+	if (err == -EINVAL) {
+		inject_gp(v);
+		return -EAGAIN;
+	}
 	if (err != -EFAULT || code == NO_FAULT)
 		return -EOPNOTSUPP;
 	irq_disable();

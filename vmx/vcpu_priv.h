@@ -213,19 +213,25 @@ void pvclock_update(struct vcpu *v, bool was_stopped);
 
 /* ---- vmx/guest_walk.c ---- */
 /*
- * Guest linear to guest-physical by the guest's own tables. 0, -EFAULT (not
- * mapped: *error_code is set for #PF), -ENOMEM. No permission check beyond
- * present and, for write, the R/W bits.
+ * Guest linear to guest-physical for a data access at the current privilege
+ * level, as the processor would do it. 0; -EFAULT: #PF with *error_code;
+ * -EINVAL: not canonical, #GP or #SS; -ENOMEM.
  */
 MUST_CHECK int guest_translate(struct vcpu *v, gva_t a, bool write, gpa_t *out,
 			       uint32_t *error_code);
-/* Copies from/to guest-linear memory; -EFAULT: *fault is where. */
+/*
+ * Copies from/to guest-linear memory; errors as above and those of
+ * guest_read(), which leave *error_code alone. *fault is where.
+ */
 MUST_CHECK int guest_read_linear(struct vcpu *v, gva_t a, void *dst,
 				 unsigned nbytes, gva_t *fault,
 				 uint32_t *error_code);
 MUST_CHECK int guest_write_linear(struct vcpu *v, gva_t a, const void *src,
 				  unsigned nbytes, gva_t *fault,
 				  uint32_t *error_code);
+/* Bytes of the instruction at a, as many as can be fetched; 0: none. */
+unsigned guest_fetch_linear(struct vcpu *v, gva_t a, uint8_t *dst,
+			    unsigned nbytes);
 /* Current privilege level: SS.DPL (SDM, "Guest Register State"). */
 static inline unsigned vcpu_cpl(void)
 {

@@ -425,6 +425,26 @@ static void copies_cross_pages_and_stay_inside_ram(void **state)
 	gspace_destroy(gs);
 }
 
+static void entries_are_exchanged_only_if_they_are_as_expected(void **state)
+{
+	struct gspace *gs;
+	uint64_t value;
+
+	(void)state;
+	world_boot(64 * MIB);
+	gs = world_vm("a", 16 * MIB, COMMIT_SINGLE);
+	assert_int_equal(guest_cmpxchg(gs, gpa(0x200008), 8, 0, 5), -EAGAIN);
+	value = 0x1122334455667788;
+	assert_int_equal(guest_write(gs, gpa(0x200008), &value, 8), 0);
+	assert_int_equal(guest_cmpxchg(gs, gpa(0x200008), 8, 0, 5), -EAGAIN);
+	assert_int_equal(guest_cmpxchg(gs, gpa(0x200008), 8, value, 5), 0);
+	assert_int_equal(guest_cmpxchg(gs, gpa(0x20000c), 4, 0, ~0ull), 0);
+	assert_int_equal(guest_read(gs, gpa(0x200008), &value, 8), 0);
+	assert_int_equal(value, 0xffffffff00000005);
+	assert_int_equal(guest_cmpxchg(gs, gpa(1ull << 40), 8, 0, 5), -EFAULT);
+	gspace_destroy(gs);
+}
+
 /* ---- collapse ---- */
 
 static void small_pages_become_a_block_again(void **state)
@@ -859,6 +879,8 @@ int main(void)
 		cmocka_unit_test(targets_have_bounds),
 		cmocka_unit_test(discard_takes_frames_and_content),
 		cmocka_unit_test(copies_cross_pages_and_stay_inside_ram),
+		cmocka_unit_test(
+			entries_are_exchanged_only_if_they_are_as_expected),
 		cmocka_unit_test(small_pages_become_a_block_again),
 		cmocka_unit_test(failing_at_any_allocation_changes_nothing),
 		cmocka_unit_test(a_vm_waits_at_the_reserve_and_is_named),
