@@ -84,7 +84,7 @@ size_t uart16550_write_some(const char *s, size_t n)
 	return n;
 }
 
-void uart16550_write_polled(const char *s, size_t n)
+bool uart16550_write_polled(const char *s, size_t n)
 {
 	uint32_t patience = PATIENCE;
 
@@ -95,6 +95,7 @@ void uart16550_write_polled(const char *s, size_t n)
 		n -= done;
 		patience = done ? PATIENCE : patience - 1;
 	}
+	return !n;
 }
 
 int uart16550_read(void)

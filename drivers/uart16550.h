@@ -19,8 +19,8 @@ bool uart16550_init(uint16_t port, uint32_t baud);
 /* Writes what the transmitter takes now, 0..FIFO characters; returns how many.
  */
 size_t uart16550_write_some(const char *s, size_t n);
-/* Writes all of it, waiting for the line; gives up on a dead one. */
-void uart16550_write_polled(const char *s, size_t n);
+/* Writes all of it, waiting for the line; false: gave up on a dead one. */
+bool uart16550_write_polled(const char *s, size_t n);
 /* The next received character, or -1. */
 int uart16550_read(void);
 /* Which conditions interrupt: a received character; room to transmit. */

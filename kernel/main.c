@@ -162,6 +162,7 @@ static void register_rooms(void)
 {
 	shell_register(host_cmds, nr_host_cmds);
 	shell_register(vm_cmds, nr_vm_cmds);
+	shell_register(debug_cmds, nr_debug_cmds);
 	shell_register_selftests(sched_selftests, nr_sched_selftests);
 }
 

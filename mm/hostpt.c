@@ -47,7 +47,7 @@
 
 extern char __image_start[], __image_end[], __text_start[], __text_end[];
 extern char __rodata_start[], __rodata_end[], __data_start[];
-extern char boot_stack_guard[];
+extern char boot_stack_guard[], boot_stack_top[];
 
 static struct spinlock lock = SPINLOCK_INIT(LOCK_HOSTPT, "hostpt");
 static uint64_t *root, *low_root;	      /* [const after init] */
@@ -451,4 +451,40 @@ void hostpt_stack_free(void *top, unsigned npages)
 		stack_cache[nr_cached_stacks++] =
 			(struct stack_slot){ top, npages };
 	spin_unlock_irqrestore(&lock, flags);
+}
+
+/* The leaf that maps va, which is in the upper half; 0: none. */
+static uint64_t leaf_of(uint64_t va, unsigned *level)
+{
+	const uint64_t *table = root;
+
+	for (*level = 3;; --*level) {
+		uint64_t e = READ_ONCE(table[index_at(va, *level)]);
+
+		if (!(e & PTE_P))
+			return 0;
+		if (*level == 0 || e & PTE_LARGE)
+			return e;
+		table = hpa_to_ptr(hpa(e & PTE_ADDR));
+	}
+}
+
+bool hostpt_is_stack(uint64_t va)
+{
+	unsigned level;
+	uint64_t e;
+	hfn_t f;
+
+	if (va % 8)
+		return false;
+	if (va >= (uint64_t)boot_stack_guard + PAGE_SIZE &&
+	    va < (uint64_t)boot_stack_top)
+		return true;
+	/* Thread and interrupt stacks are 4 KiB leaves of the area. */
+	if (!root || va < HOSTPT_AREA_BASE || va >= KERNEL_VMA)
+		return false;
+	e = leaf_of(va, &level);
+	f = hfn_of(hpa(e & PTE_ADDR));
+	return e && !level && f.raw < frame_limit().raw &&
+	       frame_of(f)->type == FRAME_STACK;
 }

@@ -52,6 +52,12 @@ MUST_CHECK int hostpt_map_wc(hpa_t a, uint64_t nbytes, void **out);
 MUST_CHECK int hostpt_stack_alloc(unsigned npages, void **top);
 void hostpt_stack_free(void *top, unsigned npages);
 
+/*
+ * True if the quadword at va, which may be any value at all, lies in a stack
+ * of the hypervisor and is mapped. Takes no lock; for panic.
+ */
+bool hostpt_is_stack(uint64_t va);
+
 /* CR3 value of the root without, and with, a lower half. */
 hpa_t hostpt_root(void);
 hpa_t hostpt_low_root(void);

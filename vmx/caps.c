@@ -10,6 +10,7 @@
 #include "vmx/vmx.h"
 
 #include "kernel/cpu/machine.h"
+#include "kernel/cpu/stop.h"
 #include "kernel/lib/directmap.h"
 #include "kernel/lib/errno.h"
 #include "kernel/lib/lib.h"
@@ -311,6 +312,8 @@ int vmx_init(const struct config_host *cfg)
 	int err;
 
 	(void)cfg;
+	/* INIT does not get through to a CPU in VMX operation. */
+	stop_set_last_step(vmx_cpu_off);
 	err = regions_alloc();
 	if (err) {
 		str_copy(missing_text, "memory for VMXON regions",

@@ -169,6 +169,8 @@ static void host_events(struct vcpu *v, uint32_t reason)
 		__asm__ volatile("int $18");
 }
 
+void (*vmx_exit_probe)(struct vcpu *v);
+
 enum exit_action exit_dispatch(struct vcpu *v)
 {
 	uint32_t reason = v->exit_reason;
@@ -184,6 +186,8 @@ enum exit_action exit_dispatch(struct vcpu *v)
 		inject_save_vectoring(v);
 	host_events(v, reason);
 	irq_enable();
+	if (unlikely(READ_ONCE(vmx_exit_probe)))
+		vmx_exit_probe(v);
 	if (reason >= VMX_NR_REASONS || !handlers[reason])
 		return exit_unknown(v, reason);
 	v->exits[reason]++;

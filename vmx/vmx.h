@@ -22,6 +22,10 @@ const char *vmx_missing(void);
 /* Leaves VMX operation on this CPU, for reboot. Interrupts off. */
 void vmx_cpu_off(void);
 
+/* For tests: called in each slow exit while it is set. [atomic] */
+struct vcpu;
+extern void (*vmx_exit_probe)(struct vcpu *v);
+
 /*
  * The control words that all vCPUs start from, adjusted to the capability
  * MSRs. [const after vmx_init]

@@ -17,6 +17,8 @@ const struct config_key_doc config_keys[] = {
 	  "use at most so many CPUs; 0: all" },
 	{ "host", "clean_pool", "yes | no", "yes",
 	  "idle CPUs zero free memory ahead of need" },
+	{ "host", "debug_commands", "yes | no", "no",
+	  "allow the commands that break the machine on purpose: panic, mce" },
 	{ "host", "console_port", "I/O port", "0x3f8",
 	  "16550 that carries the console" },
 	{ "host", "console_baud", "rate", "115200",

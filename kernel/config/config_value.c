@@ -27,6 +27,7 @@ const struct config_key_rule config_host_rules[] = {
 	  .grain = 4096 },
 	{ "max_cpus", VALUE_U32, HOST(max_cpus), .lo = 0, .hi = 64 },
 	{ "clean_pool", VALUE_BOOL, HOST(clean_pool), .hi = 1 },
+	{ "debug_commands", VALUE_BOOL, HOST(debug_commands), .hi = 1 },
 	{ "console_port", VALUE_U32, HOST(console_port), .lo = 1,
 	  .hi = 0xfff8 },
 	{ "console_baud", VALUE_BAUD, HOST(console_baud), .lo = 1,
@@ -221,7 +222,7 @@ static int parse_string(struct config_parser *p,
 static bool is_feature_char(char c)
 {
 	return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' ||
-	       c == '-' || c == '.' || c == ',' || conf_is_blank(c);
+	       c == '-' || c == '.' || c == ',' || config_is_blank(c);
 }
 
 static int parse_features(struct config_parser *p,
@@ -254,9 +255,9 @@ static int parse_module(struct config_parser *p,
 			       k->name, CONFIG_MAX_MODULES);
 		return -EINVAL;
 	}
-	while (value[path_len] && !conf_is_blank(value[path_len]))
+	while (value[path_len] && !config_is_blank(value[path_len]))
 		path_len++;
-	args = conf_skip_blanks(value + path_len);
+	args = config_skip_blanks(value + path_len);
 	value[path_len] = '\0';
 	if (path_len == 0) {
 		config_mistake(p, p->line, "%s: empty; expected PATH [ARGS]",

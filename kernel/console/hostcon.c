@@ -48,7 +48,9 @@ static struct thread *reader;	  /* [atomic] */
 static struct waitq writers;	  /* hostcon_write_wait() */
 static uint32_t nr_writers;	  /* [atomic] */
 static uint16_t uart_port;	  /* [const after init] */
-static bool has_uart;		  /* [const after init] */
+static bool has_uart;		  /* [const after init, but for panic] */
+static uint32_t panic_cpu;	  /* who speaks in CON_PANIC */
+static bool panic_serial_only;	  /* [panic_cpu] */
 static uint32_t probe_irqs;	  /* [atomic] */
 static struct timer poll_timer;
 static struct thread *fb_thread; /* [atomic] */
@@ -102,13 +104,24 @@ static void drain_polled(void)
 	}
 }
 
+/* A line that does not move is given up, or each character would wait. */
+static void panic_put(char c)
+{
+	if (has_uart && !uart16550_write_polled(&c, 1))
+		has_uart = false;
+}
+
 static void write_panic(const char *s, size_t n)
 {
+	if (cpu_id() != panic_cpu)
+		return;
 	for (size_t i = 0; i < n; i++) {
 		if (s[i] == '\n')
-			uart16550_write_polled("\r", 1);
-		uart16550_write_polled(&s[i], 1);
+			panic_put('\r');
+		panic_put(s[i]);
 	}
+	if (panic_serial_only)
+		return;
 	fbcon_write(s, n);
 	fbcon_flush();
 }
@@ -158,10 +171,22 @@ void hostcon_write_wait(const char *s, size_t n)
 
 void hostcon_panic_mode(void)
 {
-	/* Whatever was queued comes first, if the ring is in a sane state. */
-	if (mode != CON_PANIC && head - tail <= RING)
-		drain_polled();
-	mode = CON_PANIC;
+	uint64_t from = READ_ONCE(tail), to = READ_ONCE(head);
+
+	if (mode == CON_PANIC)
+		return;
+	panic_cpu = cpu_id();
+	WRITE_ONCE(mode, CON_PANIC);
+	/* Copies: a CPU that can't be stopped may still move the originals. */
+	if (to - from > RING)
+		from = to - RING;
+	for (; from != to; from++)
+		panic_put(ring[from % RING]);
+}
+
+void hostcon_panic_serial_only(void)
+{
+	panic_serial_only = true;
 }
 
 /* ---- input ---- */

@@ -36,7 +36,12 @@ size_t hostcon_read(char *dst, size_t n);
 /* The thread that is unparked when input arrives. */
 struct thread;
 void hostcon_set_reader(struct thread *t);
-/* Panic: polled output from now on, locks ignored. */
+/*
+ * Panic: polled output from now on, of this CPU only, locks ignored; first
+ * what was queued. The others should have stopped, but it ends even if not.
+ */
 void hostcon_panic_mode(void);
+/* The framebuffer's driver may be what is broken: leave it out. */
+void hostcon_panic_serial_only(void);
 
 #endif

@@ -32,18 +32,17 @@ enum apic_reg {
 	APIC_TIMER_DIVIDE = 0x3e0,
 };
 
-#define SVR_ENABLE	 BIT(8)
-#define ICR_NMI		 (4u << 8)
-#define ICR_INIT	 (5u << 8)
-#define ICR_STARTUP	 (6u << 8)
-#define ICR_BUSY	 BIT(12)
-#define ICR_ASSERT	 BIT(14)
-#define ICR_ALL_BUT_SELF (3u << 18)
-#define LVT_MASKED	 BIT(16)
-#define LVT_NMI		 (4u << 8)
-#define LVT_EXTINT	 (7u << 8)
-#define LVT_DEADLINE	 (2u << 17)
-#define DIVIDE_BY_1	 0xbu
+#define SVR_ENABLE   BIT(8)
+#define ICR_NMI	     (4u << 8)
+#define ICR_INIT     (5u << 8)
+#define ICR_STARTUP  (6u << 8)
+#define ICR_BUSY     BIT(12)
+#define ICR_ASSERT   BIT(14)
+#define LVT_MASKED   BIT(16)
+#define LVT_NMI	     (4u << 8)
+#define LVT_EXTINT   (7u << 8)
+#define LVT_DEADLINE (2u << 17)
+#define DIVIDE_BY_1  0xbu
 
 #define CPUID1_ECX_X2APIC   BIT(21)
 #define CPUID1_ECX_DEADLINE BIT(24)
@@ -164,9 +163,9 @@ void apic_send_ipi(uint32_t dest, uint8_t vector)
 	write_icr(dest, ICR_ASSERT | vector);
 }
 
-void apic_nmi_others(void)
+void apic_send_nmi(uint32_t dest)
 {
-	write_icr(0, ICR_ALL_BUT_SELF | ICR_ASSERT | ICR_NMI);
+	write_icr(dest, ICR_ASSERT | ICR_NMI);
 }
 
 void apic_send_init(uint32_t dest)

@@ -22,8 +22,8 @@ bool apic_is_x2(void);
 
 /* Fixed interrupt to one CPU, by APIC ID. Any context. */
 void apic_send_ipi(uint32_t apic_id, uint8_t vector);
-/* NMI to all CPUs but this one. Any context, NMI included. */
-void apic_nmi_others(void);
+/* NMI to one CPU. Any context, NMI included. */
+void apic_send_nmi(uint32_t apic_id);
 void apic_send_init(uint32_t apic_id);
 /* page: start address >> 12, below 1 MiB. */
 void apic_send_startup(uint32_t apic_id, uint8_t page);

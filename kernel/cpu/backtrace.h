@@ -13,8 +13,9 @@ const char *symbol_of(uint64_t addr, uint64_t *offset);
 
 /*
  * Prints rip and the callers found from rbp, one line each, by hostcon_write.
- * Takes no lock; stops at the first frame pointer that makes no sense.
+ * called: rip is where a call returns to, not where something happened. Takes
+ * no lock; stops at the first frame pointer that makes no sense.
  */
-void backtrace_print(uint64_t rip, uint64_t rbp);
+void backtrace_print(uint64_t rip, bool called, uint64_t rbp);
 
 #endif

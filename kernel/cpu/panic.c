@@ -1,38 +1,36 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The end of the hypervisor. One CPU speaks, the others are stopped by NMI.
- * Nothing here takes a lock or allocates; a panic inside a panic only halts.
+ * The end of the hypervisor. The others are stopped first; then one CPU
+ * speaks. Nothing here takes a lock or allocates, and every wait ends. A panic
+ * inside a panic costs the step of the report that it happened in, no more.
  */
 #include "kernel/cpu/panic.h"
 
 #include "kernel/console/hostcon.h"
-#include "kernel/cpu/apic.h"
 #include "kernel/cpu/backtrace.h"
 #include "kernel/cpu/machine.h"
+#include "kernel/cpu/stop.h"
 #include "kernel/lib/bug.h"
-#include "kernel/lib/directmap.h"
 #include "kernel/lib/lib.h"
 #include "kernel/lib/version_string.h"
 #include "kernel/lib/x86.h"
 #include "kernel/sched/thread.h"
 #include "kernel/sync/log.h"
 #include "kernel/sync/percpu.h"
+#include "mm/hostpt.h"
 
 #define PANIC_LOG_LINES 12
 
 #define MC_STATUS_VALID BIT(63)
 #define MC_STATUS_ADDRV BIT(58)
 
-/* CPU number + 1 of the CPU that panicked first. [atomic] */
-static uint32_t panicking;
-
-NORETURN static void halt_for_good(void)
-{
-	for (;;) {
-		irq_disable();
-		cpu_halt();
-	}
-}
+/* What is to be reported. [the CPU that ends the machine] */
+static struct {
+	char text[256];
+	const struct trap_frame *frame; /* NULL: not an exception */
+	uint64_t rip, rbp;		/* where the backtrace begins */
+	uint64_t deaf;			/* CPUs that could not be stopped */
+} report;
 
 PRINTF(1, 2) static void say(const char *fmt, ...)
 {
@@ -46,54 +44,30 @@ PRINTF(1, 2) static void say(const char *fmt, ...)
 	hostcon_write(line, min((size_t)n, sizeof(line) - 1));
 }
 
-void panic_stop_here(void)
-{
-	if (__atomic_load_n(&panicking, __ATOMIC_RELAXED))
-		halt_for_good();
-}
-
-/* The first CPU to come goes on; others halt, and so does a second panic. */
-static void claim(void)
-{
-	uint32_t nobody = 0;
-
-	irq_disable();
-	if (__atomic_compare_exchange_n(&panicking, &nobody, cpu_id() + 1,
-					false, __ATOMIC_SEQ_CST,
-					__ATOMIC_RELAXED)) {
-		hostcon_panic_mode();
-		apic_nmi_others();
-		return;
-	}
-	if (nobody == cpu_id() + 1)
-		say("panic: again, while panicking\n");
-	halt_for_good();
-}
-
-NORETURN static void finish(uint64_t rip, uint64_t rbp)
-{
-	say("backtrace:\n");
-	backtrace_print(rip, rbp);
-	say("last log lines:\n");
-	log_dump_panic(hostcon_write, PANIC_LOG_LINES);
-	if (host_config.host.on_panic == PANIC_REBOOT) {
-		say("panic: rebooting\n");
-		machine_reboot();
-	}
-	say("panic: halted\n");
-	halt_for_good();
-}
-
-static void say_where(void)
+static void say_what(void)
 {
 	const struct thread *t = this_cpu()->current;
 
+	say("\nPANIC: %s\n", report.text);
 	say("%s cpu=%u thread=%s irq_depth=%u\n", version_string, cpu_id(),
 	    t ? thread_name(t) : "boot", this_cpu()->irq_depth);
 }
 
-static void say_registers(const struct trap_frame *f)
+static void say_others(void)
 {
+	for (uint32_t cpu = 0; cpu < nr_cpus; cpu++)
+		if (report.deaf & BIT(cpu))
+			say("cpu=%u does not answer: it may still run\n", cpu);
+	if (!report.deaf)
+		say("other CPUs stopped: %u\n", nr_cpus - 1);
+}
+
+static void say_registers(void)
+{
+	const struct trap_frame *f = report.frame;
+
+	if (!f)
+		return;
 #define R(x) (unsigned long long)(x)
 	say("rip %016llx  cs %04llx  rflags %08llx  error %llx\n", R(f->rip),
 	    R(f->cs), R(f->rflags), R(f->error));
@@ -113,34 +87,14 @@ static void say_registers(const struct trap_frame *f)
 #undef R
 }
 
-void panic(const char *fmt, ...)
-{
-	char text[256];
-	va_list ap;
-
-	claim();
-	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
-	va_end(ap);
-	say("\nPANIC: %s\n", text);
-	say_where();
-	finish((uint64_t)__builtin_return_address(0),
-	       *(const uint64_t *)__builtin_frame_address(0));
-}
-
-void bug_at(const char *file, int line, const char *what)
-{
-	panic("BUG at %s:%d: %s", file, line, what);
-}
-
 /* After a jump to nowhere the return address is still on the stack. */
-static void say_caller(const struct trap_frame *f)
+static void say_caller(void)
 {
+	const struct trap_frame *f = report.frame;
 	uint64_t offset, from;
 	const char *name;
 
-	if (symbol_of(f->rip, &offset) || f->rsp < DIRECT_MAP_BASE ||
-	    f->rsp % 8)
+	if (!f || symbol_of(f->rip, &offset) || !hostpt_is_stack(f->rsp))
 		return;
 	from = *(const uint64_t *)f->rsp;
 	name = symbol_of(from, &offset);
@@ -152,8 +106,11 @@ static void say_caller(const struct trap_frame *f)
 /* SDM Vol. 3B, "Machine-Check MSRs": what each bank has to say. */
 static void say_machine_check(void)
 {
-	uint32_t banks = rdmsr(MSR_MCG_CAP) & 0xff;
+	uint32_t banks;
 
+	if (!report.frame || report.frame->vector != TRAP_MC)
+		return;
+	banks = rdmsr(MSR_MCG_CAP) & 0xff;
 	say("mcg_status %#llx\n", (unsigned long long)rdmsr(MSR_MCG_STATUS));
 	for (uint32_t i = 0; i < banks; i++) {
 		uint64_t status, address = 0;
@@ -169,15 +126,100 @@ static void say_machine_check(void)
 	}
 }
 
+static void say_backtrace(void)
+{
+	say("backtrace:\n");
+	backtrace_print(report.rip, !report.frame, report.rbp);
+}
+
+static void say_log(void)
+{
+	say("last log lines:\n");
+	log_dump_panic(hostcon_write, PANIC_LOG_LINES);
+}
+
+static void finish(void)
+{
+	if (host_config.host.on_panic == PANIC_REBOOT) {
+		say("panic: rebooting\n");
+		machine_reboot();
+	}
+	say("panic: halted\n");
+}
+
+/* Each in turn; one that panics itself is not tried again. */
+static void (*const steps[])(void) = {
+	say_what,      say_others,	  say_registers, say_caller,
+	say_backtrace, say_machine_check, say_log,	 finish,
+};
+static unsigned next_step; /* [the CPU that ends the machine] */
+
+NORETURN static void go_on(void)
+{
+	while (next_step < ARRAY_SIZE(steps))
+		steps[next_step++]();
+	stop_last_step();
+	stop_forever();
+}
+
+/*
+ * True for the first panic, or for one in the course of a reboot or
+ * power-off. False: we are panicking already. Does not return on a CPU that
+ * another one was quicker than.
+ */
+static bool begin(void)
+{
+	static bool panicking;
+
+	(void)stop_claim();
+	if (panicking)
+		return false;
+	panicking = true;
+	/* Before the ring is drained: nobody else may touch it any more. */
+	report.deaf = stop_others();
+	hostcon_panic_mode();
+	return true;
+}
+
+/* The report goes on behind the step that failed. */
+NORETURN static void go_on_after(const char *what, uint64_t rip)
+{
+	hostcon_panic_serial_only();
+	say("panic: again, in step %u of the report, at %#llx: %s\n", next_step,
+	    (unsigned long long)rip, what);
+	go_on();
+}
+
+void panic(const char *fmt, ...)
+{
+	bool first = begin();
+	char text[sizeof(report.text)];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	if (!first)
+		go_on_after(text, (uint64_t)__builtin_return_address(0));
+	(void)str_copy(report.text, text, sizeof(report.text));
+	report.rip = (uint64_t)__builtin_return_address(0);
+	report.rbp = *(const uint64_t *)__builtin_frame_address(0);
+	go_on();
+}
+
+void bug_at(const char *file, int line, const char *what)
+{
+	panic("BUG at %s:%d: %s", file, line, what);
+}
+
 void panic_trap(const struct trap_frame *f, const char *what)
 {
-	claim();
-	say("\nPANIC: exception %llu (%s)\n", (unsigned long long)f->vector,
-	    what);
-	say_where();
-	say_registers(f);
-	if (f->vector == TRAP_MC)
-		say_machine_check();
-	say_caller(f);
-	finish(f->rip, f->rbp);
+	if (!begin())
+		go_on_after(what, f->rip);
+	snprintf(report.text, sizeof(report.text), "exception %llu (%s)",
+		 (unsigned long long)f->vector, what);
+	report.frame = f;
+	report.rip = f->rip;
+	report.rbp = f->rbp;
+	go_on();
 }

@@ -9,7 +9,4 @@
 /* Ends the machine because of the exception in *f. Any context. */
 NORETURN COLD void panic_trap(const struct trap_frame *f, const char *what);
 
-/* From the NMI handler: halts this CPU for good if another one panicked. */
-void panic_stop_here(void);
-
 #endif

@@ -7,14 +7,13 @@
 
 #include "kernel/console/hostcon.h"
 #include "kernel/cpu/acpi.h"
-#include "kernel/cpu/apic.h"
 #include "kernel/cpu/machine.h"
+#include "kernel/cpu/stop.h"
 #include "kernel/lib/addr.h"
 #include "kernel/lib/directmap.h"
 #include "kernel/lib/tsc.h"
 #include "kernel/lib/x86.h"
 #include "mm/hostpt.h"
-#include "vmx/vmx.h"
 
 /* UEFI Specification, "EFI_SYSTEM_TABLE", "EFI_RUNTIME_SERVICES". */
 #define SYSTEM_TABLE_RUNTIME 88
@@ -29,7 +28,6 @@ enum efi_reset { EFI_RESET_COLD, EFI_RESET_WARM, EFI_RESET_SHUTDOWN };
 
 void efi_reset_call(uint64_t fn, uint64_t type, uint64_t low_root);
 
-static bool stopping;		  /* [atomic] */
 static uint64_t efi_reset_system; /* hpa; 0: unknown [const after init] */
 
 void power_init(const struct boot_info *bi)
@@ -61,26 +59,13 @@ static void ask_firmware(enum efi_reset type)
 		efi_reset_call(efi_reset_system, type, hostpt_low_root().raw);
 }
 
-/* From the NMI handler of the CPUs that are not to run any more. */
-void power_stop_here(void)
-{
-	if (!__atomic_load_n(&stopping, __ATOMIC_ACQUIRE))
-		return;
-	/* INIT does not get through to a CPU in VMX operation. */
-	vmx_cpu_off();
-	for (;;) {
-		irq_disable();
-		cpu_halt();
-	}
-}
-
 /* Nobody else may run while the machine goes down. */
 static void stop_machine(void)
 {
-	irq_disable();
-	__atomic_store_n(&stopping, true, __ATOMIC_RELEASE);
-	apic_nmi_others();
-	vmx_cpu_off();
+	(void)stop_claim();
+	/* One that does not answer can't be waited for: the reset takes it. */
+	(void)stop_others();
+	stop_last_step();
 	hostcon_panic_mode();
 	delay_ms(20); /* the last characters leave the UART's FIFO */
 }
@@ -107,8 +92,7 @@ void machine_reboot(void)
 	outb(PORT_KEYBOARD, KEYBOARD_PULSE);
 	delay_ms(100);
 	triple_fault();
-	for (;;)
-		cpu_halt();
+	stop_forever();
 }
 
 void machine_poweroff(void)
@@ -120,6 +104,5 @@ void machine_poweroff(void)
 	delay_ms(100);
 	ask_firmware(EFI_RESET_SHUTDOWN);
 	hostcon_write(sorry, sizeof(sorry) - 1);
-	for (;;)
-		cpu_halt();
+	stop_forever();
 }

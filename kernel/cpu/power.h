@@ -8,7 +8,4 @@
 /* Notes where the firmware's ResetSystem() is. After hostpt_init(). */
 void power_init(const struct boot_info *bi);
 
-/* From the NMI handler: stops this CPU for good if the machine is ending. */
-void power_stop_here(void);
-
 #endif

@@ -8,7 +8,7 @@
 #include "kernel/cpu/gdt.h"
 #include "kernel/cpu/irq.h"
 #include "kernel/cpu/panic.h"
-#include "kernel/cpu/power.h"
+#include "kernel/cpu/stop.h"
 #include "kernel/lib/x86.h"
 #include "kernel/sync/percpu.h"
 
@@ -58,6 +58,13 @@ static const char *const names[TRAP_NR_EXCEPTIONS] = {
 	"virtualization exception",
 	"control protection",
 };
+
+static void (*on_nmi)(void); /* [const after boot] */
+
+void trap_set_nmi_handler(void (*fn)(void))
+{
+	on_nmi = fn;
+}
 
 static void set_gate(unsigned vector, enum trap_ist ist)
 {
@@ -117,9 +124,10 @@ void trap_dispatch(struct trap_frame *f)
 	}
 	if (f->vector == TRAP_NMI) {
 		/* Nobody else sends NMIs; a stray one is not worth dying for */
-		panic_stop_here();
-		power_stop_here();
+		stop_here_if_asked();
 		this_cpu()->nr_nmis++;
+		if (on_nmi)
+			on_nmi();
 		return;
 	}
 	if (f->vector == TRAP_GP && fix_up(f))

@@ -38,6 +38,9 @@ void trap_init(void);
 /* Loads the IDT on this CPU. */
 void trap_init_cpu(void);
 
+/* Also called for each NMI, in its context. Boot, once. */
+void trap_set_nmi_handler(void (*fn)(void));
+
 /* Called by the stubs. */
 void trap_dispatch(struct trap_frame *f);
 

@@ -7,5 +7,8 @@
 
 extern const struct shell_cmd vm_cmds[];
 extern const size_t nr_vm_cmds;
+/* They break the machine on purpose, if the configuration allows it. */
+extern const struct shell_cmd debug_cmds[];
+extern const size_t nr_debug_cmds;
 
 #endif

@@ -11,6 +11,7 @@
 #include <sched.h>
 
 #include "fakes.h"
+#include "kernel/cpu/stop.h"
 #include "kernel/lib/bug.h"
 #include "kernel/sync/spinlock.h"
 #include "mm/heap.h"
@@ -39,6 +40,11 @@ WEAK void panic(const char *fmt, ...)
 WEAK void bug_at(const char *file, int line, const char *what)
 {
 	give_up(file, line, what);
+}
+
+WEAK void stop_set_last_step(void (*fn)(void))
+{
+	(void)fn;
 }
 
 /* ---- log ---- */

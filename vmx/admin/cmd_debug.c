@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Commands that break the machine on purpose, so that what happens then can be
+ * tested. They need `debug_commands = yes` in [host].
+ */
+#include "kernel/console/hostcon.h"
+#include "kernel/cpu/apic.h"
+#include "kernel/cpu/machine.h"
+#include "kernel/cpu/trap.h"
+#include "kernel/lib/bug.h"
+#include "kernel/lib/errno.h"
+#include "kernel/lib/lib.h"
+#include "kernel/lib/x86.h"
+#include "kernel/sched/clock.h"
+#include "kernel/sched/thread.h"
+#include "kernel/sync/log.h"
+#include "kernel/sync/percpu.h"
+#include "vmx/admin/admin.h"
+#include "vmx/vcpu.h"
+#include "vmx/vmx.h"
+
+/* Long enough for every CPU to be where the test wants it. */
+#define SETTLE_NS 20000000ull
+
+/* What the next NMI of a CPU does. */
+enum nmi_plan { NMI_NOTHING, NMI_PANIC, NMI_STAY };
+static enum nmi_plan nmi_plan; /* [atomic] */
+
+static bool allowed(const struct shell_args *a)
+{
+	if (host_config.host.debug_commands)
+		return true;
+	out_fail(a,
+		 "%s: refused, because it breaks the machine on purpose; to "
+		 "allow it put debug_commands = yes into [host] of "
+		 "aerostat.conf",
+		 a->argv[0]);
+	return false;
+}
+
+static void nmi_by_plan(void)
+{
+	switch (__atomic_exchange_n(&nmi_plan, NMI_NOTHING, __ATOMIC_SEQ_CST)) {
+	case NMI_NOTHING: return;
+	case NMI_PANIC: panic("debug: in an NMI handler");
+	case NMI_STAY:
+		for (;;) /* NMIs are blocked until IRET */
+			cpu_pause();
+	}
+}
+
+static void plan_nmi(enum nmi_plan plan)
+{
+	trap_set_nmi_handler(nmi_by_plan);
+	__atomic_store_n(&nmi_plan, plan, __ATOMIC_SEQ_CST);
+}
+
+static void panic_thread(void)
+{
+	panic("debug: in a thread");
+}
+
+static void panic_fault(void)
+{
+	static volatile uint64_t *volatile nowhere;
+
+	*nowhere = 0;
+}
+
+static void panic_in_timer(struct timer *t)
+{
+	(void)t;
+	panic("debug: in an interrupt handler");
+}
+
+static void panic_irq(void)
+{
+	static struct timer timer;
+
+	timer_init(&timer, panic_in_timer);
+	timer_arm(&timer, rdtsc());
+}
+
+static void panic_nmi(void)
+{
+	plan_nmi(NMI_PANIC);
+	apic_send_nmi(this_cpu()->apic_id);
+}
+
+static void panic_sink(const char *line, size_t n)
+{
+	(void)line;
+	(void)n;
+	panic("debug: under the log's lock");
+}
+
+static void panic_lock(void)
+{
+	log_set_sink(panic_sink);
+	log_warn("debug", "last words");
+}
+
+static void panic_in_call(void *arg)
+{
+	(void)arg;
+	panic("debug: on all CPUs at once");
+}
+
+static void panic_all(void)
+{
+	static struct timer timer;
+
+	timer_init(&timer, panic_in_timer);
+	timer_arm(&timer, rdtsc() + ns_to_tsc(SETTLE_NS));
+	smp_call(~0ull, panic_in_call, NULL);
+}
+
+/* The report prints the room of each log line. */
+static void panic_again(void)
+{
+	log_debug((const char *)0x8000000000000000ull, "a line of no room");
+	panic("debug: the report will fail");
+}
+
+static void stay_in_nmi(void *arg)
+{
+	(void)arg;
+	plan_nmi(NMI_STAY);
+	apic_send_nmi(this_cpu()->apic_id);
+}
+
+static void panic_deaf(void)
+{
+	static struct timer timer;
+
+	timer_init(&timer, panic_in_timer);
+	timer_arm(&timer, rdtsc() + ns_to_tsc(SETTLE_NS));
+	smp_call(BIT((cpu_id() + 1) % nr_cpus), stay_in_nmi, NULL);
+}
+
+static void flood(void *arg)
+{
+	(void)arg;
+	for (;;) {
+		static const char text[] = "................................";
+
+		hostcon_write(text, sizeof(text) - 1);
+		/* The lock is not fair: let others, and the timer, in. */
+		for (unsigned i = 0; i < 1000; i++)
+			cpu_pause();
+		cond_resched();
+	}
+}
+
+/* Every CPU is in the console's output path when it happens. */
+static void panic_flood(void)
+{
+	const struct thread_params p = { .name = "flood",
+					 .fn = flood,
+					 .class = THREAD_SERVICE };
+	static struct timer timer;
+	struct thread *t;
+
+	for (uint32_t i = 1; i < nr_cpus; i++)
+		if (thread_create(&p, &t))
+			return;
+	timer_init(&timer, panic_in_timer);
+	timer_arm(&timer, rdtsc() + ns_to_tsc(SETTLE_NS));
+	flood(NULL);
+}
+
+static void panic_probe(struct vcpu *v)
+{
+	panic("debug: in an exit handler of vm=%s", vcpu_vm(v)->cfg->name);
+}
+
+static void panic_exit(void)
+{
+	WRITE_ONCE(vmx_exit_probe, panic_probe);
+}
+
+static const struct {
+	const char *name;
+	void (*fn)(void);
+} ways[] = {
+	{ "thread", panic_thread }, { "fault", panic_fault },
+	{ "irq", panic_irq },	    { "nmi", panic_nmi },
+	{ "lock", panic_lock },	    { "all", panic_all },
+	{ "again", panic_again },   { "deaf", panic_deaf },
+	{ "flood", panic_flood },   { "exit", panic_exit },
+};
+
+static int cmd_panic(const struct shell_args *a)
+{
+	if (a->argc != 2)
+		return -EINVAL;
+	for (size_t i = 0; i < ARRAY_SIZE(ways); i++) {
+		if (strcmp(a->argv[1], ways[i].name) != 0)
+			continue;
+		if (!allowed(a))
+			return 0;
+		out_flush();
+		ways[i].fn();
+		/* It happens elsewhere, or later. */
+		thread_sleep_ns(5 * SETTLE_NS);
+		return 0;
+	}
+	return -EINVAL;
+}
+
+static const char *const panic_words[] = { "thread", "fault", "irq",   "nmi",
+					   "lock",   "all",   "again", "deaf",
+					   "flood",  "exit",  NULL };
+
+const struct shell_cmd debug_cmds[] = {
+	{ "panic", "panic WHERE",
+	  "break the hypervisor on purpose, to see its report",
+	  "WHERE: thread, fault, irq, nmi, lock (under the log's lock), all\n"
+	  "(every CPU at once), again (within the report), deaf (a CPU that\n"
+	  "can't be stopped), flood (while others print), exit (in a guest's\n"
+	  "exit handler). Needs debug_commands = yes in [host].\n",
+	  .run = cmd_panic, .args = { { .words = panic_words } } },
+};
+const size_t nr_debug_cmds = ARRAY_SIZE(debug_cmds);
