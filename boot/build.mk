@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # The UEFI loader with the hypervisor inside: build/BOOTX64.EFI.
-# It links the kernel's pure code (config parser, strings, printf), compiled
-# once more in firmware's code model.
+# It links some of kernel/lib, compiled once more in firmware's code model.
 
-EFI_PURE := kernel/config/config.c kernel/config/config_value.c kernel/lib/lib.c \
-	kernel/lib/printf.c kernel/lib/string.c
+EFI_PURE := kernel/lib/conf.c kernel/lib/lib.c kernel/lib/printf.c \
+	kernel/lib/string.c
 EFI_OBJ  := $(patsubst %,$(B)/efi/%.o,$(wildcard boot/*.c) $(EFI_PURE)) \
 	$(B)/efi/boot/image.asm.o
 EFI_CFLAGS := -std=gnu11 -ffreestanding -mno-red-zone -mgeneral-regs-only -O2 \

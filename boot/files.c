@@ -5,20 +5,18 @@
  * A relative path starts in \aerostat\; slashes may lean either way.
  */
 #include "boot/loader.h"
-#include "kernel/config/config.h"
+#include "kernel/lib/conf.h"
 #include "kernel/lib/errno.h"
 #include "kernel/lib/lib.h"
 
 #define CONFIG_PATH "\\aerostat\\aerostat.conf"
 #define BASE_DIR    "\\aerostat\\"
-/* The config, and a kernel, an initrd and all modules of each VM. */
-#define MAX_FILES (1u + CONFIG_MAX_VMS * (2u + CONFIG_MAX_MODULES))
 /* Long reads, since each costs a seek; short enough for a bar that moves. */
 #define READ_CHUNK (1024u * 1024u)
 
 struct file_list {
-	struct boot_file *files; /* MAX_FILES of them */
-	char (*paths)[CONFIG_PATH_MAX];
+	struct boot_file *files;
+	char (*paths)[CONF_PATH_MAX];
 	uint32_t nr;
 	EFI_FILE_PROTOCOL *root; /* NULL: the volume can't be read */
 };
@@ -130,12 +128,12 @@ static EFI_STATUS load_open_file(EFI_FILE_PROTOCOL *f, struct boot_file *bf)
 /* Adds a file to the list and loads it; the result is in its status. */
 static void file_load(struct file_list *l, const char *path)
 {
-	CHAR16 efi_path[sizeof(BASE_DIR) + CONFIG_PATH_MAX];
+	CHAR16 efi_path[sizeof(BASE_DIR) + CONF_PATH_MAX];
 	struct boot_file *bf = &l->files[l->nr];
 	EFI_FILE_PROTOCOL *f;
 	EFI_STATUS s;
 
-	str_copy(l->paths[l->nr], path, CONFIG_PATH_MAX);
+	str_copy(l->paths[l->nr], path, CONF_PATH_MAX);
 	bf->path = (uint64_t)l->paths[l->nr++];
 	bf->status = -EIO;
 	if (!l->root)
@@ -153,40 +151,15 @@ static void file_load(struct file_list *l, const char *path)
 	}
 }
 
-/* Loads a file unless the path is empty or was already seen. */
+/* Loads a file unless it was already. */
 static void file_load_once(struct file_list *l, const char *path)
 {
 	uint32_t i;
 
-	if (!*path)
-		return;
 	for (i = 0; i < l->nr; i++)
 		if (!strcmp(l->paths[i], path))
 			return;
 	file_load(l, path);
-}
-
-static void load_named_files(struct file_list *l, struct config_vm *vms,
-			     struct config *cfg)
-{
-	const struct boot_file *conf = &l->files[0];
-	const struct config_vm *vm;
-	uint32_t i, j;
-
-	if (config_parse(loader_ptr(conf->base), conf->nbytes, vms,
-			 CONFIG_MAX_VMS, cfg))
-		con_printf("%s: %u mistakes; first: line %u: %s\n", CONFIG_PATH,
-			   cfg->nr_errors, cfg->errors[0].line,
-			   cfg->errors[0].text);
-	for (i = 0; i < cfg->nr_vms; i++) {
-		vm = &cfg->vms[i];
-		if (vm->bad)
-			continue; /* must not start, so needs no files */
-		file_load_once(l, vm->kernel);
-		file_load_once(l, vm->initrd);
-		for (j = 0; j < vm->nr_modules; j++)
-			file_load_once(l, vm->modules[j]);
-	}
 }
 
 static uint64_t pages_of(uint64_t nbytes)
@@ -194,30 +167,60 @@ static uint64_t pages_of(uint64_t nbytes)
 	return round_up(nbytes, PAGE_SIZE) >> PAGE_SHIFT;
 }
 
-int files_load(struct boot_info *bi)
+/* Room for `nr` files. -ENOMEM. */
+static int list_alloc(struct file_list *l, uint64_t nr)
 {
-	struct file_list l = { 0 };
-	uint64_t paths, vms, cfg;
+	uint64_t files, paths;
 
-	if (loader_alloc(pages_of(MAX_FILES * sizeof(*l.files)),
-			 BOOT_MEM_LOADER, &bi->files) ||
-	    loader_alloc(pages_of(MAX_FILES * sizeof(*l.paths)),
-			 BOOT_MEM_LOADER, &paths) ||
-	    loader_alloc(pages_of(CONFIG_MAX_VMS * sizeof(struct config_vm)),
-			 BOOT_MEM_LOADER, &vms) ||
-	    loader_alloc(pages_of(sizeof(struct config)), BOOT_MEM_LOADER,
-			 &cfg)) {
+	if (loader_alloc(pages_of(nr * sizeof(*l->files)), BOOT_MEM_LOADER,
+			 &files) ||
+	    loader_alloc(pages_of(nr * sizeof(*l->paths)), BOOT_MEM_LOADER,
+			 &paths)) {
 		con_printf("No memory for the list of files.\n");
 		return -ENOMEM;
 	}
-	l.files = loader_ptr(bi->files);
-	l.paths = loader_ptr(paths);
+	l->files = loader_ptr(files);
+	l->paths = loader_ptr(paths);
+	return 0;
+}
+
+/* The files that the configuration, the list's first one, names. */
+static int load_named_files(struct file_list *l)
+{
+	const struct boot_file conf = l->files[0];
+	const struct conf_text start = { .text = loader_ptr(conf.base),
+					 .nbytes = conf.nbytes };
+	struct conf_text t = start;
+	char path[CONF_PATH_MAX];
+	uint64_t nr = 1;
+
+	while (conf_next_file(&t, path))
+		nr++;
+	if (list_alloc(l, nr))
+		return -ENOMEM;
+	str_copy(l->paths[0], CONFIG_PATH, CONF_PATH_MAX);
+	l->files[0] = conf;
+	l->files[0].path = (uint64_t)l->paths[0];
+	t = start;
+	while (conf_next_file(&t, path))
+		file_load_once(l, path);
+	return 0;
+}
+
+int files_load(struct boot_info *bi)
+{
+	struct file_list l = { 0 };
+	int err = list_alloc(&l, 1);
+
+	if (err)
+		return err;
 	l.root = open_volume();
 	file_load(&l, CONFIG_PATH);
 	if (!l.files[0].status)
-		load_named_files(&l, loader_ptr(vms), loader_ptr(cfg));
+		err = load_named_files(&l);
 	if (l.root)
 		l.root->Close(l.root);
+	bi->files = (uint64_t)l.files;
 	bi->nr_files = l.nr;
-	return 0;
+	return err;
 }

@@ -36,15 +36,6 @@ void config_mistake(struct config_parser *p, uint32_t line, const char *fmt,
 	va_end(ap);
 }
 
-static void trim_end(char *s)
-{
-	size_t n = strlen(s);
-
-	while (n > 0 && config_is_blank(s[n - 1]))
-		n--;
-	s[n] = '\0';
-}
-
 static void list_keys(const struct config_key_rule *keys, char *dst,
 		      size_t nbytes)
 {
@@ -54,37 +45,6 @@ static void list_keys(const struct config_key_rule *keys, char *dst,
 	for (size_t i = 0; keys[i].name && used < nbytes; i++)
 		used += (size_t)snprintf(dst + used, nbytes - used, "%s%s",
 					 i == 0 ? "" : " ", keys[i].name);
-}
-
-/*
- * Cuts a trailing comment (# or ; after a blank, outside double quotes) and
- * the double quotes around a whole value. NULL: the quotes don't match.
- */
-static char *unquote(char *s)
-{
-	bool whole = *s == '"';
-	bool quoted = false;
-	size_t n;
-
-	for (char *c = s; *c; c++) {
-		if (*c == '"')
-			quoted = !quoted;
-		if (!quoted && (*c == '#' || *c == ';') && c > s &&
-		    config_is_blank(c[-1])) {
-			*c = '\0';
-			break;
-		}
-	}
-	trim_end(s);
-	if (quoted)
-		return NULL;
-	n = strlen(s);
-	if (!whole)
-		return s;
-	if (strchr(s + 1, '"') != s + n - 1)
-		return NULL;
-	s[n - 1] = '\0';
-	return s + 1;
 }
 
 static void unknown_key(struct config_parser *p,
@@ -112,7 +72,7 @@ static void parse_key(struct config_parser *p, char *s)
 		return;
 	}
 	*value = '\0';
-	trim_end(s);
+	conf_trim_end(s);
 	while (keys[i].name && strcmp(keys[i].name, s) != 0)
 		i++;
 	if (!keys[i].name) {
@@ -127,7 +87,7 @@ static void parse_key(struct config_parser *p, char *s)
 		return;
 	}
 	p->key_line[i] = p->line;
-	value = unquote(config_skip_blanks(value + 1));
+	value = conf_unquote(conf_skip_blanks(value + 1));
 	if (!value) {
 		config_mistake(
 			p, p->line,
@@ -299,7 +259,7 @@ static void parse_header(struct config_parser *p, char *s)
 	char *rest;
 
 	close_section(p);
-	rest = end ? config_skip_blanks(end + 1) : NULL;
+	rest = end ? conf_skip_blanks(end + 1) : NULL;
 	if (!rest || (*rest && *rest != '#' && *rest != ';')) {
 		p->section = SECTION_SKIP;
 		config_mistake(p, p->line,
@@ -307,12 +267,12 @@ static void parse_header(struct config_parser *p, char *s)
 		return;
 	}
 	*end = '\0';
-	s = config_skip_blanks(s + 1);
-	trim_end(s);
+	s = conf_skip_blanks(s + 1);
+	conf_trim_end(s);
 	if (strcmp(s, "host") == 0) {
 		open_host(p);
-	} else if (strncmp(s, "vm", 2) == 0 && config_is_blank(s[2])) {
-		open_vm(p, config_skip_blanks(s + 2));
+	} else if (strncmp(s, "vm", 2) == 0 && conf_is_blank(s[2])) {
+		open_vm(p, conf_skip_blanks(s + 2));
 	} else {
 		p->section = SECTION_SKIP;
 		config_mistake(p, p->line,
@@ -337,22 +297,22 @@ static size_t first_bad_byte(const char *s, size_t n)
 /* One line without its line end. */
 static void parse_line(struct config_parser *p, const char *text, size_t n)
 {
-	char line[CONFIG_LINE_MAX + 1];
+	char line[CONF_LINE_MAX + 1];
 	const char *start = text;
 	size_t bad;
 	char *s;
 
-	while (n > 0 && config_is_blank(text[0])) {
+	while (n > 0 && conf_is_blank(text[0])) {
 		text++;
 		n--;
 	}
 	/* A comment may hold anything. */
 	if (n == 0 || text[0] == '#' || text[0] == ';')
 		return;
-	if (n > CONFIG_LINE_MAX) {
+	if (n > CONF_LINE_MAX) {
 		config_mistake(p, p->line,
 			       "line of %zu characters; expected at most %u", n,
-			       CONFIG_LINE_MAX);
+			       CONF_LINE_MAX);
 		return;
 	}
 	bad = first_bad_byte(text, n);
@@ -367,7 +327,7 @@ static void parse_line(struct config_parser *p, const char *text, size_t n)
 	memcpy(line, text, n);
 	line[n] = '\0';
 	s = line;
-	trim_end(s);
+	conf_trim_end(s);
 	if (*s == '[') {
 		parse_header(p, s);
 	} else if (p->section == SECTION_NONE) {
@@ -380,46 +340,34 @@ static void parse_line(struct config_parser *p, const char *text, size_t n)
 	}
 }
 
-/* What some editors put in front of a text. */
-static size_t bom_nbytes(const char *text, size_t nbytes)
-{
-	return nbytes >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
-}
-
 static void parse_lines(struct config_parser *p, const char *text,
 			size_t nbytes)
 {
-	size_t at = bom_nbytes(text, nbytes);
+	struct conf_text t = { .text = text, .nbytes = nbytes };
+	const char *line;
+	size_t n;
 
-	while (at < nbytes) {
-		size_t n = 0;
-
-		while (at + n < nbytes && text[at + n] != '\n')
-			n++;
+	while (conf_next_line(&t, &line, &n)) {
 		p->line++;
-		if (n > 0 && text[at + n - 1] == '\r')
-			parse_line(p, text + at, n - 1);
-		else
-			parse_line(p, text + at, n);
-		at += n + 1;
+		parse_line(p, line, n);
 	}
 }
 
 uint32_t config_count_vms(const char *text, size_t nbytes)
 {
-	bool at_start = true; /* only blanks since the line began */
-	uint32_t n = 0;
+	struct conf_text t = { .text = text, .nbytes = nbytes };
+	const char *line;
+	uint32_t nr = 0;
+	size_t n;
 
-	for (size_t i = bom_nbytes(text, nbytes);
-	     i < nbytes && n < CONFIG_MAX_VMS; i++) {
-		if (at_start && text[i] == '[')
-			n++;
-		if (text[i] == '\n' || text[i] == '\r')
-			at_start = true;
-		else if (!config_is_blank(text[i]))
-			at_start = false;
+	while (nr < CONFIG_MAX_VMS && conf_next_line(&t, &line, &n)) {
+		while (n > 0 && conf_is_blank(*line)) {
+			line++;
+			n--;
+		}
+		nr += n > 0 && *line == '[';
 	}
-	return n;
+	return nr;
 }
 
 int config_parse(const char *text, size_t nbytes, struct config_vm *vms,

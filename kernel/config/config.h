@@ -1,23 +1,23 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * aerostat.conf: parser and result. Pure code: no allocation, no I/O; used
- * unchanged by the loader (which files to read), by the hypervisor and by host
- * tests and fuzzers. A mistake in one [vm] section marks only that VM bad;
- * every mistake is reported with file, line, key and what was expected.
+ * unchanged by the hypervisor, host tests and fuzzers. A mistake in one [vm]
+ * section marks only that VM bad; every mistake is reported with file, line,
+ * key and what was expected.
  */
 #ifndef KERNEL_CONFIG_H
 #define KERNEL_CONFIG_H
 
 #include "kernel/lib/compiler.h"
+#include "kernel/lib/conf.h"
 #include "kernel/sync/log.h"
 
 #define CONFIG_MAX_VMS	   256
 #define CONFIG_MAX_MODULES 8
 #define CONFIG_MAX_ERRORS  32
 #define CONFIG_NAME_MAX	   32 /* incl. NUL; [a-z0-9_-]+, starts with a letter */
-#define CONFIG_PATH_MAX	   128
+#define CONFIG_PATH_MAX	   CONF_PATH_MAX
 #define CONFIG_CMDLINE_MAX 1024
-#define CONFIG_LINE_MAX	   4096 /* a longer line is an error */
 #define CONFIG_MAX_VCPUS   64
 
 enum config_action { ACTION_STOP, ACTION_RESTART, ACTION_PAUSE };

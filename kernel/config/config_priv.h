@@ -8,6 +8,7 @@
 #define KERNEL_CONFIG_PRIV_H
 
 #include "kernel/config/config.h"
+#include "kernel/lib/conf.h"
 
 #define MIB	  (1ull << 20)
 #define MEM_GRAIN (2 * MIB)
@@ -71,17 +72,5 @@ void config_mistake(struct config_parser *p, uint32_t line, const char *fmt,
  */
 int config_parse_value(struct config_parser *p, const struct config_key_rule *k,
 		       char *value, void *base);
-
-static inline bool config_is_blank(char c)
-{
-	return c == ' ' || c == '\t';
-}
-
-static inline char *config_skip_blanks(char *s)
-{
-	while (config_is_blank(*s))
-		s++;
-	return s;
-}
 
 #endif

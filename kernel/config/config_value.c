@@ -222,7 +222,7 @@ static int parse_string(struct config_parser *p,
 static bool is_feature_char(char c)
 {
 	return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' ||
-	       c == '-' || c == '.' || c == ',' || config_is_blank(c);
+	       c == '-' || c == '.' || c == ',' || conf_is_blank(c);
 }
 
 static int parse_features(struct config_parser *p,
@@ -255,9 +255,9 @@ static int parse_module(struct config_parser *p,
 			       k->name, CONFIG_MAX_MODULES);
 		return -EINVAL;
 	}
-	while (value[path_len] && !config_is_blank(value[path_len]))
+	while (value[path_len] && !conf_is_blank(value[path_len]))
 		path_len++;
-	args = config_skip_blanks(value + path_len);
+	args = conf_skip_blanks(value + path_len);
 	value[path_len] = '\0';
 	if (path_len == 0) {
 		config_mistake(p, p->line, "%s: empty; expected PATH [ARGS]",

@@ -43,6 +43,26 @@ static void check_vm(const struct config_vm *vm)
 	       vm->mem_boot > vm->mem_max);
 }
 
+/* The loader, which doesn't understand the text, finds the file too. */
+static void check_loaded(const char *text, size_t n, const char *file)
+{
+	struct conf_text t = { .text = text, .nbytes = n };
+	char path[CONF_PATH_MAX];
+
+	while (conf_next_file(&t, path))
+		if (strcmp(path, file) == 0)
+			return;
+	BUG_ON(file[0]);
+}
+
+static void check_files(const char *text, size_t n, const struct config_vm *vm)
+{
+	check_loaded(text, n, vm->kernel);
+	check_loaded(text, n, vm->initrd);
+	for (uint32_t i = 0; i < vm->nr_modules; i++)
+		check_loaded(text, n, vm->modules[i]);
+}
+
 void fuzz_config(const uint8_t *data, size_t n)
 {
 	static struct config cfg;
@@ -56,11 +76,13 @@ void fuzz_config(const uint8_t *data, size_t n)
 	most = config_count_vms(text, n);
 	/* At the end of the room, so that the sanitizer sees one too many. */
 	err = config_parse(text, n, room + CONFIG_MAX_VMS - most, most, &cfg);
-	free(text);
 	BUG_ON((err != 0) != (cfg.nr_errors != 0));
 	BUG_ON(cfg.nr_vms > most);
-	for (uint32_t i = 0; i < cfg.nr_vms; i++)
+	for (uint32_t i = 0; i < cfg.nr_vms; i++) {
 		check_vm(&cfg.vms[i]);
+		check_files(text, n, &cfg.vms[i]);
+	}
+	free(text);
 	for (uint32_t i = 0; i < cfg.nr_errors && i < CONFIG_MAX_ERRORS; i++) {
 		check_string(cfg.errors[i].text, sizeof(cfg.errors[i].text));
 		check_string(cfg.errors[i].vm, sizeof(cfg.errors[i].vm));

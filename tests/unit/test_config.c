@@ -3,8 +3,8 @@
  * aerostat.conf: what is accepted, what each mistake says, and that only the
  * VM with the mistake stays down.
  *
- * Sources: kernel/config/config.c kernel/config/config_value.c
- * Sources: kernel/config/config_doc.c kernel/lib/lib.c
+ * Sources: kernel/lib/conf.c kernel/lib/lib.c kernel/config/config.c
+ * Sources: kernel/config/config_value.c kernel/config/config_doc.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -26,6 +26,27 @@ static struct config_vm vms[CONFIG_MAX_VMS];
 static int parse(const char *text)
 {
 	return config_parse(text, strlen(text), vms, CONFIG_MAX_VMS, &cfg);
+}
+
+static void test_loader_finds_the_files(void **state)
+{
+	static const char text[] = "\xef\xbb\xbf[vm a]\r\n"
+				   "  kernel = vmlinuz # x\r\n"
+				   "#kernel = no\n"
+				   "cmdline = kernel=no\n"
+				   "initrd=\"a b.img\"\n"
+				   "kernel = \"open\n"
+				   "module = m.bin args = 1";
+	static const char *const files[] = { "vmlinuz", "a b.img", "m.bin" };
+	struct conf_text t = { .text = text, .nbytes = sizeof(text) - 1 };
+	char path[CONF_PATH_MAX];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
+		assert_true(conf_next_file(&t, path));
+		assert_string_equal(path, files[i]);
+	}
+	assert_false(conf_next_file(&t, path));
 }
 
 static void test_full_file(void **state)
@@ -322,7 +343,7 @@ static void test_huge_line(void **state)
 
 static void test_too_long_values(void **state)
 {
-	char text[CONFIG_LINE_MAX];
+	char text[CONF_LINE_MAX];
 
 	(void)state;
 	snprintf(text, sizeof(text), "[vm a]\nkernel=k\ncmdline=%01024d\n", 0);
@@ -457,6 +478,7 @@ static void test_reference_is_current(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_loader_finds_the_files),
 		cmocka_unit_test(test_full_file),
 		cmocka_unit_test(test_defaults),
 		cmocka_unit_test(test_sizes_follow_each_other),

@@ -6,7 +6,8 @@
  * every run before it, for those that a sanitizer ends.
  *
  * Sources: tests/fuzz/fuzz_config.c tests/fuzz/fuzz_lineedit.c
- * Sources: kernel/config/config.c kernel/config/config_value.c kernel/lib/lib.c
+ * Sources: kernel/config/config.c kernel/config/config_value.c
+ * Sources: kernel/lib/conf.c kernel/lib/lib.c
  * Sources: kernel/console/lineedit.c kernel/console/shell_parse.c
  */
 #include <setjmp.h>

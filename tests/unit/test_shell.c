@@ -13,6 +13,7 @@
  * Sources: kernel/lib/json.c kernel/console/lineedit.c kernel/lib/lib.c
  * Sources: vmx/admin/admin.c vmx/admin/cmd_mem_vm.c
  * Sources: kernel/config/config_doc.c kernel/config/config.c
+ * Sources: kernel/lib/conf.c
  * Sources: kernel/config/config_value.c kernel/console/cmd_selftest.c
  */
 #include <setjmp.h>
