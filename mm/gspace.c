@@ -203,7 +203,6 @@ void gspace_unmap_shared(struct gspace *gs, gfn_t g)
 	gs->regions[gs->nr_regions].npages = 0;
 	stage2_unmap_page(gs->s2, &s2c, g);
 	spin_unlock(&gs->lock);
-	gspace_flush(gs);
 }
 
 /* ---- small things that the other files share ---- */

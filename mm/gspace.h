@@ -50,11 +50,18 @@ void gspace_reset(struct gspace *gs);
 
 /*
  * Maps one host frame (FRAME_SHARED, caller owns it) at g, outside RAM;
- * for the event/statistics page. 0, -EEXIST, -ENOMEM. Unmap flushes.
+ * for the event/statistics page. 0, -EEXIST, -ENOMEM. After unmapping it a
+ * gspace_flush() is due. Neither waits; a lock below LOCK_GUESTMEM may be held.
  */
 MUST_CHECK int gspace_map_shared(struct gspace *gs, gfn_t g, hfn_t h,
 				 unsigned perms);
 void gspace_unmap_shared(struct gspace *gs, gfn_t g);
+
+/*
+ * After return no vCPU uses a translation that was removed before the call.
+ * Waits for those that run now: no lock held.
+ */
+void gspace_flush(struct gspace *gs);
 
 enum gspace_access { GA_READ, GA_WRITE, GA_EXEC };
 

@@ -111,9 +111,6 @@ static inline bool region_holds_block(const struct region *r, gfn_t g,
 /* Takes gs->lock once the space is not frozen. No lock held. */
 void gspace_lock_unfrozen(struct gspace *gs);
 
-/* stage2_flush(), counted. No lock held. */
-void gspace_flush(struct gspace *gs);
-
 /*
  * Divides the leaf and the object entry that cover g until g has an entry of
  * its own, *e. 0, -ENOMEM (every page as before). Locked.

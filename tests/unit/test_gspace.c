@@ -79,6 +79,7 @@ static void shared_frames_are_mapped_with_their_permissions(void **state)
 	assert_int_equal(guest_write(gs, gpa(0xfe000000), &byte, 1), -EFAULT);
 	world_audit();
 	gspace_unmap_shared(gs, gfn(0xfe000));
+	gspace_flush(gs);
 	frame_free(f, 0);
 	frame_free(g, 0);
 	assert_int_equal(guest_load(gs, gfn(0xfe000), &byte), -ENOENT);

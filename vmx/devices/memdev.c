@@ -30,12 +30,14 @@ static struct pci_func *func_of(struct vm_devices *d)
 
 /* ---- the shared page ---- */
 
-static void unmap_page(struct vm_devices *d)
+/* True if a flush is due. */
+static bool unmap_page(struct vm_devices *d)
 {
 	if (!d->mem.is_mapped)
-		return;
+		return false;
 	d->mem.is_mapped = false;
 	gspace_unmap_shared(d->vm->gs, d->mem.mapped_at);
+	return true;
 }
 
 static void map_page(struct vm_devices *d, gfn_t at)
@@ -54,8 +56,9 @@ static void map_page(struct vm_devices *d, gfn_t at)
 			 d->vm->cfg->name, (unsigned long long)at.raw, err);
 }
 
-void memdev_config_changed(struct vm_devices *d)
+bool memdev_config_changed(struct vm_devices *d)
 {
+	bool flush;
 	const struct pci_func *f = func_of(d);
 	uint64_t bar = pci_cfg_get32(f, PCI_BAR0) & ~PAGE_MASK;
 	bool on = pci_cfg_get16(f, PCI_COMMAND) & PCI_COMMAND_MEMORY;
@@ -63,10 +66,11 @@ void memdev_config_changed(struct vm_devices *d)
 	/* Sizing writes all ones; nothing of ours is outside the hole. */
 	on = on && bar >= PCI_HOLE_BASE && bar < PCI_HOLE_END;
 	if (on && d->mem.is_mapped && d->mem.mapped_at.raw == bar >> PAGE_SHIFT)
-		return;
-	unmap_page(d);
+		return false;
+	flush = unmap_page(d);
 	if (on)
 		map_page(d, gfn_of(gpa(bar)));
+	return flush;
 }
 
 /*
@@ -122,7 +126,8 @@ int memdev_init(struct vm_devices *d)
 
 void memdev_reset(struct vm_devices *d)
 {
-	unmap_page(d);
+	if (unmap_page(d))
+		gspace_flush(d->vm->gs);
 	__atomic_store_n(&d->mem.ready, false, __ATOMIC_RELEASE);
 	WRITE_ONCE(d->mem.target_tsc, 0);
 	WRITE_ONCE(d->mem.resize_ticks, 0);
@@ -134,7 +139,8 @@ void memdev_destroy(struct vm_devices *d)
 {
 	if (!d->mem.page)
 		return;
-	unmap_page(d);
+	if (unmap_page(d))
+		gspace_flush(d->vm->gs);
 	frame_free(d->mem.frame, 0);
 	for (unsigned i = 0; i < CONFIG_MAX_VCPUS; i++)
 		kfree(d->mem.batch[i]);

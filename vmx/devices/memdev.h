@@ -30,7 +30,10 @@ MUST_CHECK int memdev_init(struct vm_devices *d);
 /* After pci_reset(); vCPUs are stopped. */
 void memdev_reset(struct vm_devices *d);
 void memdev_destroy(struct vm_devices *d);
-/* The guest wrote to the function's configuration. pci.lock held. */
-void memdev_config_changed(struct vm_devices *d);
+/*
+ * The guest wrote to the function's configuration. True if a gspace_flush() is
+ * due when the lock is free. pci.lock held.
+ */
+MUST_CHECK bool memdev_config_changed(struct vm_devices *d);
 
 #endif

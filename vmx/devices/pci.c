@@ -141,7 +141,7 @@ static void intx_update(struct pci *pci, struct pci_func *f)
 
 void pci_signal(struct pci *pci, struct pci_func *f)
 {
-	mutex_lock(&pci->lock);
+	spin_lock(&pci->lock);
 	if (msi_is_on(f)) {
 		f->cfg[f->msi_cap + MSI_PENDING] |= 1;
 		msi_service(pci, f);
@@ -149,17 +149,17 @@ void pci_signal(struct pci *pci, struct pci_func *f)
 		f->intx = true;
 		intx_update(pci, f);
 	}
-	mutex_unlock(&pci->lock);
+	spin_unlock(&pci->lock);
 }
 
 void pci_clear_intx(struct pci *pci, struct pci_func *f)
 {
 	if (!READ_ONCE(f->intx))
 		return;
-	mutex_lock(&pci->lock);
+	spin_lock(&pci->lock);
 	f->intx = false;
 	intx_update(pci, f);
-	mutex_unlock(&pci->lock);
+	spin_unlock(&pci->lock);
 }
 
 /* ---- configuration space ---- */
@@ -188,14 +188,15 @@ static uint32_t data_read(struct pci *pci, unsigned low, unsigned nbytes)
 	return val;
 }
 
-static void data_write(struct pci *pci, unsigned low, unsigned nbytes,
+/* True if translations must be invalidated once the lock is free. [lock] */
+static bool data_write(struct pci *pci, unsigned low, unsigned nbytes,
 		       uint32_t val)
 {
 	struct pci_func *f = addressed(pci);
 	unsigned off = (pci->address & 0xfc) + low;
 
 	if (!f)
-		return;
+		return false;
 	for (unsigned i = 0; i < nbytes; i++, off++, val >>= 8) {
 		uint8_t w = f->writable[off];
 
@@ -203,8 +204,8 @@ static void data_write(struct pci *pci, unsigned low, unsigned nbytes,
 	}
 	msi_service(pci, f);
 	intx_update(pci, f);
-	if (f == &pci->func[PCI_DEV_MEM])
-		memdev_config_changed(pci->vm->dev);
+	return f == &pci->func[PCI_DEV_MEM] &&
+	       memdev_config_changed(pci->vm->dev);
 }
 
 uint32_t pci_pio_read(struct vm_devices *d, uint16_t port, unsigned nbytes)
@@ -212,12 +213,12 @@ uint32_t pci_pio_read(struct vm_devices *d, uint16_t port, unsigned nbytes)
 	struct pci *pci = &d->pci;
 	uint32_t val = 0xffffffffu;
 
-	mutex_lock(&pci->lock);
+	spin_lock(&pci->lock);
 	if (port >= CONFIG_DATA && (port & 3u) + nbytes <= 4)
 		val = data_read(pci, port & 3, nbytes);
 	else if (port == 0xcf8 && nbytes == 4)
 		val = pci->address;
-	mutex_unlock(&pci->lock);
+	spin_unlock(&pci->lock);
 	return val;
 }
 
@@ -225,24 +226,28 @@ void pci_pio_write(struct vm_devices *d, uint16_t port, unsigned nbytes,
 		   uint32_t val)
 {
 	struct pci *pci = &d->pci;
+	bool flush = false;
 
 	if (port == RESET_PORT && nbytes == 1) {
 		reset_port_write(d, (uint8_t)val);
 		return;
 	}
-	mutex_lock(&pci->lock);
+	spin_lock(&pci->lock);
 	if (port >= CONFIG_DATA && (port & 3u) + nbytes <= 4)
-		data_write(pci, port & 3, nbytes, val);
+		flush = data_write(pci, port & 3, nbytes, val);
 	else if (port == 0xcf8 && nbytes == 4)
 		pci->address = val & ADDR_VALID;
-	mutex_unlock(&pci->lock);
+	spin_unlock(&pci->lock);
+	/* It waits for other vCPUs, which may want the lock. */
+	if (flush)
+		gspace_flush(d->vm->gs);
 }
 
 void pci_init(struct pci *pci, struct vm *vm)
 {
 	memset(pci, 0, sizeof(*pci));
 	pci->vm = vm;
-	mutex_init(&pci->lock, LOCK_PCI, "pci");
+	spin_init(&pci->lock, LOCK_PCI, "pci");
 	pci_reset(pci);
 }
 

@@ -52,9 +52,9 @@ struct pci_func {
 };
 
 struct pci {
-	struct vm *vm;	   /* [const] */
-	struct mutex lock; /* LOCK_PCI */
-	uint32_t address;  /* [lock] CONFIG_ADDRESS */
+	struct vm *vm;	      /* [const] */
+	struct spinlock lock; /* LOCK_PCI */
+	uint32_t address;     /* [lock] CONFIG_ADDRESS */
 	struct pci_func func[PCI_NR_DEVICES];
 };
 
