@@ -139,14 +139,15 @@ class Emulator:
         if self.proc is None:
             return "never started"
         code = self.proc.returncode
-        if code < 0:
-            return "signal %d" % -code
         if self.kind == "bochs":
-            # It ends in a "panic" of the device whatever the reason is.
+            # It ends in a "panic" of the device whatever the reason is, and
+            # with 4 CPUs may fall over its own feet when it cleans up then.
             panics = [l for l in self._log("bochs.log").splitlines()
                       if ">>PANIC<<" in l]
             last = panics[-1] if panics else "exit code %d" % code
             return "poweroff" if "soft power off" in last else last
+        if code < 0:
+            return "signal %d" % -code
         if code == 0 and "qemu_system_shutdown_request" in self._log(
                 "emulator.log"):
             return "poweroff"

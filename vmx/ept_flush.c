@@ -5,7 +5,7 @@
  * Every vCPU of the VM gets VCPU_REQ_FLUSH, which makes it execute INVEPT
  * before its next entry; those in guest mode are made to leave, and only
  * for these do we wait. A vCPU that comes to another CPU flushes there anyway
- * (vcpu_load), so nothing else is owed to CPUs that it left.
+ * (vcpu_switch_in), so nothing else is owed to CPUs that it left.
  *
  * Source: SDM Vol. 3, "Invalidating Cached Translation Information" and
  * "Guidelines for Use of the INVEPT Instruction".

@@ -214,10 +214,8 @@ enum exit_action exit_xsetbv(struct vcpu *v)
 		inject_gp(v);
 		return EXIT_RESUME;
 	}
-	irq_disable();
 	v->lazy.xcr0 = val;
 	xsetbv(0, val);
-	irq_enable();
 	cpuid_policy_update(v);
 	return EXIT_SKIP_INSN;
 }

@@ -18,10 +18,7 @@ static void reinject_debug(struct vcpu *v)
 {
 	uint64_t q = vmcs_read(VMCS_EXIT_QUAL);
 
-	irq_disable();
-	v->lazy.dr6 = (read_dr6() & ~15ull) | (q & DR6_EVENTS) | DR6_RTM;
-	write_dr6(v->lazy.dr6);
-	irq_enable();
+	write_dr6((read_dr6() & ~15ull) | (q & DR6_EVENTS) | DR6_RTM);
 	/* #DB delivery clears GD, which the intercepted one did not. */
 	vmcs_write(VMCS_GUEST_DR7, vmcs_read(VMCS_GUEST_DR7) & ~BIT(13));
 	inject_exception(v, 1);
@@ -83,8 +80,6 @@ void vcpu_crash(struct vcpu *v, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	vcpu_load(v);
-	irq_enable();
 	vcpu_dump(v);
 	vm_request_end(v->vm, VM_END_CRASH, "%s", text);
 }

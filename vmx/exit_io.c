@@ -66,10 +66,7 @@ static int io_element(struct vcpu *v, uint16_t port, unsigned nbytes, bool in,
 			(void)devices_pio_write(v, port, nbytes, val);
 	}
 	if (err == -EFAULT) {
-		irq_disable();
-		v->lazy.cr2 = fault.raw;
 		write_cr2(fault.raw);
-		irq_enable();
 		inject_exception_code(v, 14, code);
 	} else if (err == -EINVAL) {
 		inject_gp(v);

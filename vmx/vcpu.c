@@ -105,8 +105,6 @@ void vcpu_set_controls(struct vcpu *v, uint32_t set, uint32_t clear)
 
 static void handle_init(struct vcpu *v)
 {
-	vcpu_load(v);
-	irq_enable();
 	v->wait_sipi = v->index != 0;
 	lapic_init_signal(v->lapic);
 	vmcs_setup_guest_reset(v);
@@ -116,8 +114,6 @@ static void handle_sipi(struct vcpu *v)
 {
 	if (!v->wait_sipi)
 		return; /* SDM: ignored unless waiting for it */
-	vcpu_load(v);
-	irq_enable();
 	vmcs_setup_guest_sipi(v, READ_ONCE(v->sipi_vector));
 	v->wait_sipi = false;
 }
@@ -184,8 +180,6 @@ static bool may_run(struct vcpu *v)
 		return false;
 	if (!v->halted)
 		return true;
-	vcpu_load(v);
-	irq_enable();
 	if (inject_wakes_halt(v)) {
 		v->halted = false;
 		vmcs_write(VMCS_GUEST_ACTIVITY, ACTIVITY_ACTIVE);
@@ -193,7 +187,7 @@ static bool may_run(struct vcpu *v)
 	return !v->halted;
 }
 
-/* Interrupts off, VMCS loaded: requests that are handled at the last moment. */
+/* Interrupts off: requests that are handled at the last moment. */
 static void handle_transient(struct vcpu *v)
 {
 	uint32_t req = READ_ONCE(v->requests) & REQ_TRANSIENT;
@@ -207,7 +201,7 @@ static void handle_transient(struct vcpu *v)
 
 /*
  * One stay in guest mode. 0: an exit wants the slow path; -EAGAIN: a request
- * came first. Interrupts off at call and return, VMCS loaded.
+ * came first. Interrupts off at call and return.
  */
 static int guest_stay(struct vcpu *v)
 {
@@ -233,7 +227,7 @@ static void run_once(struct vcpu *v)
 {
 	int err;
 
-	vcpu_load(v); /* interrupts are off from here on */
+	irq_disable();
 	handle_transient(v);
 	err = guest_stay(v);
 	if (err == -EAGAIN) {
@@ -251,10 +245,20 @@ static void run_once(struct vcpu *v)
 		vcpu_request_self(v, VCPU_REQ_END);
 }
 
+/* Fills the VMCS: a run begins. */
+static void power_on(struct vcpu *v)
+{
+	vmcs_setup_controls(v);
+	vmcs_setup_guest_reset(v);
+	if (!v->wait_sipi)
+		vmcs_setup_guest_start(v, &v->start);
+}
+
 static void vcpu_thread(void *arg)
 {
 	struct vcpu *v = arg;
 
+	power_on(v);
 	while (handle_requests(v)) {
 		if (!may_run(v)) {
 			request_clear(v, VCPU_REQ_EVENT);
@@ -272,7 +276,7 @@ static void vcpu_thread(void *arg)
 		if (need_resched())
 			thread_yield();
 	}
-	vcpu_unload(v);
+	vcpu_leave_cpu(v);
 	__atomic_store_n(&v->dead, true, __ATOMIC_SEQ_CST);
 	/* It may wait for all vCPUs to stand still. */
 	vm_wake_keeper(v->vm);
@@ -294,6 +298,7 @@ static int alloc_pages(struct vcpu *v)
 	if (err)
 		goto free_bitmap;
 	*(uint32_t *)hfn_to_ptr(v->vmcs) = vmx_controls.revision;
+	vmcs_clear(hpa_of(v->vmcs));
 	msr_bitmap_init(hfn_to_ptr(v->msr_bitmap));
 	return 0;
 
@@ -314,7 +319,7 @@ int vcpu_create(struct vm *vm, uint32_t index, struct vcpu **out)
 	v->vm = vm;
 	v->gs = vm->gs;
 	v->index = index;
-	v->vmcs_cpu = VCPU_NO_CPU;
+	v->loaded_on = VCPU_NO_CPU;
 	spin_init(&v->kick_lock, LOCK_VCPU_KICK, "vcpu kick");
 	err = alloc_pages(v);
 	if (err)
@@ -342,7 +347,6 @@ free_v:
 
 void vcpu_destroy(struct vcpu *v)
 {
-	vcpu_unload(v);
 	lapic_destroy(v->lapic);
 	vpid_give(v->vpid);
 	vcpu_state_destroy(v);
@@ -353,9 +357,8 @@ void vcpu_destroy(struct vcpu *v)
 
 void vcpu_reset(struct vcpu *v, const struct start_state *s)
 {
-	vmcs_clear(hpa_of(v->vmcs));
-	v->vmcs_cpu = VCPU_NO_CPU;
-	v->launched = 0;
+	/* A flush asked for since its last run has found nobody to do it. */
+	v->host_cpu = VCPU_NO_CPU;
 	v->requests = 0;
 	v->mode = VCPU_OUTSIDE;
 	v->paused_at = 0;
@@ -364,13 +367,8 @@ void vcpu_reset(struct vcpu *v, const struct start_state *s)
 	msr_reset(v);
 	lapic_reset(v->lapic);
 	v->wait_sipi = s == NULL;
-	vcpu_load(v);
-	vmcs_setup_controls(v);
-	vmcs_setup_guest_reset(v);
 	if (s)
-		vmcs_setup_guest_start(v, s);
-	irq_enable();
-	vcpu_unload(v);
+		v->start = *s;
 }
 
 int vcpu_launch(struct vcpu *v)
@@ -381,7 +379,7 @@ int vcpu_launch(struct vcpu *v)
 		.arg = v,
 		.class = THREAD_VCPU,
 		.weight = v->vm->cfg->weight,
-		.switch_out = vcpu_switch_out,
+		.switch_in = vcpu_switch_in,
 	};
 	struct thread *t;
 	uint64_t flags;

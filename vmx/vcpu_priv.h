@@ -3,7 +3,7 @@
  * A vCPU from the inside. Private to vmx/ (not its devices).
  *
  * The thread of the vCPU owns everything here but `requests`, `mode`, `cpu`
- * and the APIC. The VMCS is current on CPU `vmcs_cpu` (or nowhere).
+ * and the APIC. Where its state is: vmx/vcpu_owner.c.
  */
 #ifndef VMX_VCPU_PRIV_H
 #define VMX_VCPU_PRIV_H
@@ -76,9 +76,10 @@ struct vcpu {
 
 	/* Copies of VMCS fields, so that they are written only when changed. */
 	uint32_t cpu_controls;
-	uint32_t vpid;	   /* [const] */
-	uint32_t vmcs_cpu; /* where the VMCS is current */
-	uint32_t cpu;	   /* [atomic] where it is IN_GUEST */
+	uint32_t vpid;	    /* [const] */
+	uint32_t loaded_on; /* [atomic] CPU that has its state */
+	uint32_t host_cpu;  /* CPU that the VMCS's host state is of */
+	uint32_t cpu;	    /* [atomic] where it is IN_GUEST */
 
 	struct pending_event inject; /* to be (re)injected */
 	uint32_t irq_put_off;	     /* accepted, then overtaken; 0: none */
@@ -151,12 +152,15 @@ void vcpu_set_controls(struct vcpu *v, uint32_t set, uint32_t clear);
 MUST_CHECK int vcpu_state_create(struct vcpu *v);
 void vcpu_state_destroy(struct vcpu *v);
 void vcpu_state_reset(struct vcpu *v);
-/* Makes v the vCPU of this CPU. Interrupts off on return. */
-void vcpu_load(struct vcpu *v);
-/* Scheduler hook: saves what another vCPU would overwrite. */
-void vcpu_switch_out(void *v);
-/* Takes the VMCS away from whatever CPU has it. Thread context. */
-void vcpu_unload(struct vcpu *v);
+/* Registers to memory and back; interrupts off. */
+void vcpu_lazy_save(struct vcpu *v);
+void vcpu_lazy_restore(struct vcpu *v);
+
+/* ---- vmx/vcpu_owner.c ---- */
+/* Scheduler hook: makes v, whose thread runs now, the vCPU of this CPU. */
+void vcpu_switch_in(void *v);
+/* The last thing that v's thread does with it: all its state is in memory. */
+void vcpu_leave_cpu(struct vcpu *v);
 
 /* ---- vmx/inject.c ---- */
 void inject_exception(struct vcpu *v, unsigned vector);

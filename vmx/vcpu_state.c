@@ -1,27 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Which vCPU's state is in this processor: VMCS, x87/SSE/AVX, and the MSRs
- * and debug registers that VM entry and exit do not switch.
- *
- * The state stays in the processor between exits; the scheduler's
- * switch_out hook copies it to memory, vcpu_load() brings it back only if
- * another vCPU or another CPU came between. The hypervisor itself uses none of
- * it (general registers only, no SYSCALL), so threads of other kinds do no
- * harm.
- *
- * Invariant: loaded[cpu] == v only if v's VMCS is current on cpu and v's lazy
- * state is in its registers or equal to them.
+ * The part of a vCPU's state that VM entry and exit do not switch: x87/SSE/AVX,
+ * some MSRs, debug registers. It stays in the processor between exits; the
+ * hypervisor itself uses none of it (general registers only, no SYSCALL), so
+ * threads of other kinds do no harm. When it moves: vmx/vcpu_owner.c.
  */
-#include "kernel/cpu/machine.h"
 #include "kernel/lib/directmap.h"
 #include "kernel/lib/errno.h"
 #include "kernel/lib/lib.h"
 #include "mm/frame.h"
-#include "vmx/ept.h"
 #include "vmx/vcpu_priv.h"
 #include "vmx/vmx.h"
-
-static struct vcpu *loaded[MAX_CPUS]; /* [own CPU, interrupts off] */
 
 static void xsave(struct vcpu *v)
 {
@@ -64,7 +53,7 @@ static void xrestore(struct vcpu *v)
 		xsetbv(0, v->lazy.xcr0);
 }
 
-static void lazy_save(struct vcpu *v)
+void vcpu_lazy_save(struct vcpu *v)
 {
 	struct lazy_state *l = &v->lazy;
 
@@ -84,7 +73,7 @@ static void lazy_save(struct vcpu *v)
 		l->tsc_aux = rdmsr(MSR_TSC_AUX);
 }
 
-static void lazy_restore(struct vcpu *v)
+void vcpu_lazy_restore(struct vcpu *v)
 {
 	const struct lazy_state *l = &v->lazy;
 
@@ -102,67 +91,6 @@ static void lazy_restore(struct vcpu *v)
 	wrmsr(MSR_KERNELGS_BASE, l->kernel_gs_base);
 	if (vmx_controls.cpu2 & CPU2_RDTSCP)
 		wrmsr(MSR_TSC_AUX, l->tsc_aux);
-}
-
-/* On the CPU that has the VMCS; interrupts off. */
-static void give_up_vmcs(void *arg)
-{
-	struct vcpu *v = arg;
-
-	vmcs_clear(hpa_of(v->vmcs));
-	if (loaded[cpu_id()] == v)
-		loaded[cpu_id()] = NULL;
-}
-
-void vcpu_unload(struct vcpu *v)
-{
-	uint32_t on = v->vmcs_cpu;
-	uint64_t flags;
-
-	if (on == VCPU_NO_CPU)
-		return;
-	if (on == cpu_id()) {
-		flags = irq_save();
-		give_up_vmcs(v);
-		irq_restore(flags);
-	} else {
-		smp_call(BIT(on), give_up_vmcs, v);
-	}
-	v->vmcs_cpu = VCPU_NO_CPU;
-	v->launched = 0;
-}
-
-/*
- * The interrupt flag is on at the call when the VMCS may have to be fetched
- * from another CPU; the thread does not move while it does not block.
- */
-void vcpu_load(struct vcpu *v)
-{
-	uint32_t cpu = cpu_id();
-
-	if (v->vmcs_cpu != cpu)
-		vcpu_unload(v);
-	irq_disable();
-	if (loaded[cpu] == v)
-		return;
-	vmcs_load(hpa_of(v->vmcs));
-	loaded[cpu] = v;
-	if (v->vmcs_cpu != cpu) {
-		v->vmcs_cpu = cpu;
-		vmcs_setup_host_cpu();
-		/* This CPU may hold translations from an earlier visit. */
-		vmx_invept(INVEPT_SINGLE, v->vm->s2->eptp);
-		vmx_invvpid(INVVPID_SINGLE, v->vpid);
-	}
-	lazy_restore(v);
-}
-
-void vcpu_switch_out(void *arg)
-{
-	struct vcpu *v = arg;
-
-	if (loaded[cpu_id()] == v && v->vmcs_cpu == cpu_id())
-		lazy_save(v);
 }
 
 int vcpu_state_create(struct vcpu *v)

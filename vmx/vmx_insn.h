@@ -3,6 +3,11 @@
  * The VMX instructions, nowhere else. None ignores failure: a VMREAD or
  * VMWRITE of a field that exists, with a current VMCS, can't fail, so failing
  * is our bug (SDM Vol. 3, "VMX Instruction Reference", "Conventions").
+ *
+ * In every build vmcs_read() and vmcs_write() check that the current VMCS is
+ * the one of the thread that uses it: a stranger's would be changed, or
+ * believed, without a sign. The *_here() forms don't, for the exit fast path:
+ * the exit has just come from that VMCS.
  */
 #ifndef VMX_VMX_INSN_H
 #define VMX_VMX_INSN_H
@@ -12,7 +17,22 @@
 #include "kernel/lib/compiler.h"
 #include "vmx/vmcs.h"
 
-static ALWAYS_INLINE uint64_t vmcs_read(enum vmcs_field field)
+/* The calling thread uses a VMCS that is not its own: panics. */
+NORETURN COLD void vmcs_not_ours(void);
+
+static ALWAYS_INLINE void vmcs_check_owner(void)
+{
+	struct thread *owner;
+	bool foreign;
+
+	__asm__ volatile("movq %%gs:48, %[owner]\n\t"
+			 "cmpq %%gs:32, %[owner]"
+			 : "=@ccne"(foreign), [owner] "=r"(owner));
+	if (unlikely(foreign))
+		vmcs_not_ours();
+}
+
+static ALWAYS_INLINE uint64_t vmcs_read_here(enum vmcs_field field)
 {
 	uint64_t value;
 	bool failed;
@@ -25,12 +45,18 @@ static ALWAYS_INLINE uint64_t vmcs_read(enum vmcs_field field)
 	return value;
 }
 
+static ALWAYS_INLINE uint64_t vmcs_read(enum vmcs_field field)
+{
+	vmcs_check_owner();
+	return vmcs_read_here(field);
+}
+
 static ALWAYS_INLINE uint32_t vmcs_read32(enum vmcs_field field)
 {
 	return (uint32_t)vmcs_read(field);
 }
 
-static ALWAYS_INLINE void vmcs_write(enum vmcs_field field, uint64_t value)
+static ALWAYS_INLINE void vmcs_write_here(enum vmcs_field field, uint64_t value)
 {
 	bool failed;
 
@@ -39,6 +65,12 @@ static ALWAYS_INLINE void vmcs_write(enum vmcs_field field, uint64_t value)
 			 : [field] "r"((uint64_t)field), [value] "rm"(value));
 	if (unlikely(failed))
 		__builtin_trap();
+}
+
+static ALWAYS_INLINE void vmcs_write(enum vmcs_field field, uint64_t value)
+{
+	vmcs_check_owner();
+	vmcs_write_here(field, value);
 }
 
 /* 0, or -EIO: VMfailInvalid or VMfailValid. */

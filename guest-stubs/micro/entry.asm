@@ -14,6 +14,7 @@ KERNEL_DS	equ 0x10
 USER_DS		equ 0x1b
 USER_CS		equ 0x23
 TSS_SELECTOR	equ 0x28
+MAX_APS		equ 15			; RT_MAX_CPUS - 1
 PRESENT_ALL	equ 7			; present, writable, user
 LARGE		equ 0x80
 
@@ -68,6 +69,44 @@ start64:
 	mov gs, eax
 	mov rsp, stack_top
 	call rt_main			; does not return
+	ud2
+
+; What an AP runs first, copied to a page below 1 MiB: from real mode straight
+; to 64-bit mode, with the tables that the first CPU has made.
+	global rt_ap_code, rt_ap_code_end
+	bits 16
+rt_ap_code:
+	cli
+	o32 lgdt [cs:.gdt - rt_ap_code]
+	mov eax, cr4
+	or eax, 1 << 5			; PAE
+	mov cr4, eax
+	mov eax, pml4
+	mov cr3, eax
+	mov ecx, 0xc0000080		; IA32_EFER
+	rdmsr
+	or eax, 1 << 8			; LME
+	wrmsr
+	mov eax, cr0
+	or eax, 0x80000001		; PG, PE
+	mov cr0, eax
+	jmp dword KERNEL_CS:ap64
+.gdt:	dw gdt_pointer - rt_gdt - 1
+	dd rt_gdt
+rt_ap_code_end:
+
+	bits 64
+ap64:
+	mov eax, KERNEL_DS
+	mov ds, eax
+	mov es, eax
+	mov ss, eax
+	mov edi, 1
+	lock xadd [rt_ap_count], edi	; edi = the AP's number, from 0
+	mov esp, edi
+	shl esp, 12
+	add esp, ap_stacks + 4096
+	call rt_ap_main			; does not return
 	ud2
 
 	global rt_load_tss
@@ -218,15 +257,18 @@ page_directories:	resb 4 * 4096
 stack_top:
 			resb 4096
 user_stack_top:
+ap_stacks:		resb MAX_APS * 4096
 	global rt_trap_stack_top
 			resb 8192
 rt_trap_stack_top:
 	global rt_boot_magic, rt_boot_info, rt_try_rsp, rt_ring3_rsp
+	global rt_ap_count
+rt_ap_count:		resd 1
 rt_boot_magic:		resd 1
 rt_boot_info:		resd 1
 rt_try_rsp:		resq 1
 rt_ring3_rsp:		resq 1
 
-	extern rt_main, rt_trap, rt_fault
+	extern rt_main, rt_trap, rt_fault, rt_ap_main
 
 	section .note.GNU-stack noalloc noexec nowrite progbits

@@ -242,17 +242,23 @@ static void gate_set(unsigned v)
 	};
 }
 
-static void traps_init(void)
+static void load_idt(void)
 {
 	struct {
 		uint16_t limit;
 		uint64_t base;
 	} __attribute__((packed)) pointer = { sizeof(idt) - 1, (uint64_t)idt };
+
+	__asm__ volatile("lidt %0" ::"m"(pointer));
+}
+
+static void traps_init(void)
+{
 	uint64_t base = (uint64_t)&tss;
 
 	for (unsigned v = 0; v < NR_VECTORS; v++)
 		gate_set(v);
-	__asm__ volatile("lidt %0" ::"m"(pointer));
+	load_idt();
 	tss.rsp[0] = (uint64_t)rt_trap_stack_top;
 	tss.iomap = sizeof(tss);
 	rt_gdt[GDT_TSS] = (sizeof(tss) - 1) | (base & 0xffffff) << 16 |
@@ -294,6 +300,46 @@ void rt_trap(struct rt_frame *f)
 		  f->error, f->rip, rt_fault.cr2);
 	rt_check(false, "unexpected exception");
 	rt_finish();
+}
+
+/* ---- other CPUs ---- */
+
+#define AP_PAGE		   0x90000ul /* below 1 MiB, nothing else is there */
+#define MSR_APIC_BASE	   0x1b
+#define MSR_X2APIC_ICR	   0x830
+#define APIC_BASE_X2APIC   0xc00 /* and enabled */
+#define ICR_INIT_OTHERS	   0xc4500
+#define ICR_STARTUP_OTHERS 0xc4600
+
+extern const char rt_ap_code[], rt_ap_code_end[];
+extern volatile uint32_t rt_ap_count;
+__attribute__((noreturn)) void rt_ap_main(unsigned index);
+
+static void (*ap_fn)(unsigned cpu);
+
+void rt_ap_main(unsigned index)
+{
+	load_idt();
+	msr_write(MSR_APIC_BASE, msr_read(MSR_APIC_BASE) | APIC_BASE_X2APIC);
+	ap_fn(index + 1);
+	for (;;)
+		__asm__ volatile("cli; hlt");
+}
+
+void rt_start_cpus(unsigned nr, void (*fn)(unsigned cpu))
+{
+	char *page = (char *)AP_PAGE;
+
+	if (!CHECK(nr <= RT_MAX_CPUS))
+		rt_finish();
+	for (const char *c = rt_ap_code; c < rt_ap_code_end; c++)
+		*page++ = *c;
+	ap_fn = fn;
+	msr_write(MSR_APIC_BASE, msr_read(MSR_APIC_BASE) | APIC_BASE_X2APIC);
+	msr_write(MSR_X2APIC_ICR, ICR_INIT_OTHERS);
+	msr_write(MSR_X2APIC_ICR, ICR_STARTUP_OTHERS | AP_PAGE >> 12);
+	while (rt_ap_count < nr - 1)
+		rt_pause();
 }
 
 void rt_main(void)

@@ -63,6 +63,20 @@ long rt_ring3(long (*fn)(void *), void *arg);
 /* Called for vectors >= 32, with interrupts off. */
 extern void (*rt_on_irq[256])(void);
 
+/* ---- other CPUs ---- */
+#define RT_MAX_CPUS 16u
+/*
+ * Starts CPUs 1 to nr - 1, each in fn(number), interrupts off, on a stack of
+ * 4 KiB; waits until they run. One that returns halts for good. Checks and
+ * output are the first CPU's.
+ */
+void rt_start_cpus(unsigned nr, void (*fn)(unsigned cpu));
+
+static inline void rt_pause(void)
+{
+	__asm__ volatile("pause" ::: "memory");
+}
+
 /* ---- the machine ---- */
 static inline void out8(uint16_t port, uint8_t v)
 {

@@ -30,7 +30,8 @@ struct thread_params {
 	 * Called with interrupts off and the run queue unlocked, on the CPU
 	 * in question, when the thread starts or stops to occupy it. NULL:
 	 * none. switch_out runs before another thread runs there; switch_in
-	 * after the thread's own stack is active again.
+	 * after the thread's own stack is active again, and may let interrupts
+	 * in for a while.
 	 */
 	void (*switch_in)(void *arg);
 	void (*switch_out)(void *arg);

@@ -24,14 +24,17 @@ struct cpu {
 	struct spinlock *held;	/* at %gs:24: lock taken last [this CPU] */
 	struct thread *current; /* at %gs:32 [this CPU] */
 	uint64_t timer_next;	/* at %gs:40: see timer_next_deadline() */
-	uint64_t nr_irqs;	/* [this CPU] */
-	uint64_t nr_nmis;	/* [this CPU, NMI] */
+	/* At %gs:48: whose VMCS is current here, NULL: none [this CPU] */
+	struct thread *vmcs_thread;
+	uint64_t nr_irqs; /* [this CPU] */
+	uint64_t nr_nmis; /* [this CPU, NMI] */
 };
 _Static_assert(offsetof(struct cpu, id) == 8, "cpu_id()");
 _Static_assert(offsetof(struct cpu, need_resched) == 16, "need_resched()");
 _Static_assert(offsetof(struct cpu, held) == 24, "spin_lock()");
 _Static_assert(offsetof(struct cpu, current) == 32, "thread_self()");
 _Static_assert(offsetof(struct cpu, timer_next) == 40, "timer_next_deadline()");
+_Static_assert(offsetof(struct cpu, vmcs_thread) == 48, "vmcs_check_owner()");
 
 /* The caller can't migrate while it does not block or yield. */
 static inline uint32_t cpu_id(void)

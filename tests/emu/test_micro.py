@@ -91,6 +91,28 @@ def test_pages_change_owner_zeroed():
         m.poweroff()
 
 
+@pytest.mark.parametrize("cpus", [1, 2, 4])
+def test_handlers_that_meet_at_the_pci_bus(cpus):
+    """Two vCPUs in each of two guests hammer configuration ports and BARs,
+    whose handlers invalidate translations, beside a third that never exits;
+    no vCPU may come back from a handler on another one's VMCS."""
+    storm = section("pci_storm", "vcpus = 2\ncmdline = rounds=8000\n")
+    conf = "[host]\n" + storm + storm.replace("[vm pci_storm", "[vm two") + \
+        section("runaway")
+    files = {n + ".elf": micro(n) for n in ("pci_storm", "runaway")}
+    with Machine(conf, files, cpus=cpus, mem_mib=512) as m:
+        m.boot()
+        m.cmd("vm start runaway")
+        m.cmd("vm start two")
+        assert run(m, "pci_storm") == 0
+        info = m.wait_vm("two", "off", GUEST_S)
+        assert info["debug_exited"] and info["debug_exit_value"] == 0, info
+        assert m.vm("runaway")["state"] == "running"
+        m.cmd("vm kill runaway")
+        m.audit()
+        m.poweroff()
+
+
 @pytest.mark.parametrize("commit", ["huge", "around", "single"])
 def test_first_touch_is_zero_by_every_policy(commit):
     conf = "[host]\n" + section("touch_all", more="mem.commit = %s\n" % commit)

@@ -193,13 +193,6 @@ bool inject_wakes_halt(struct vcpu *v)
 	return __atomic_load_n(&irr[v->index], __ATOMIC_SEQ_CST) != 0;
 }
 
-void vcpu_load(struct vcpu *v)
-{
-	(void)v;
-	host_takes_interrupt();
-	irq_disable();
-}
-
 /* ---- what a vCPU is besides ---- */
 
 struct vmx_controls vmx_controls;
@@ -259,8 +252,8 @@ NOTHING(msr_bitmap_init(uint8_t *map __attribute__((unused))))
 NOTHING(msr_reset(struct vcpu *v __attribute__((unused))))
 NOTHING(vcpu_state_destroy(struct vcpu *v __attribute__((unused))))
 NOTHING(vcpu_state_reset(struct vcpu *v __attribute__((unused))))
-NOTHING(vcpu_switch_out(void *v __attribute__((unused))))
-NOTHING(vcpu_unload(struct vcpu *v __attribute__((unused))))
+NOTHING(vcpu_leave_cpu(struct vcpu *v __attribute__((unused))))
+NOTHING(vcpu_switch_in(void *v __attribute__((unused))))
 NOTHING(vmcs_setup_controls(struct vcpu *v __attribute__((unused))))
 NOTHING(vmcs_setup_guest_reset(struct vcpu *v __attribute__((unused))))
 
@@ -370,6 +363,7 @@ static int machine_create(void **state)
 
 	(void)state;
 	alarm(5 * PATIENCE_S); /* whatever hangs */
+	fake_before_irqs_off = host_takes_interrupt;
 	fake_ram_create(1 << 20);
 	for (uint32_t f = 1; f < NR_FRAMES; f++)
 		frames[f].free = 1;

@@ -13,6 +13,7 @@
 WEAK uint64_t fake_cr0, fake_cr4, fake_xcr0;
 _Thread_local uint64_t fake_cr2, fake_cr3, fake_dr[8];
 _Thread_local bool fake_irqs_off;
+void (*fake_before_irqs_off)(void);
 
 WEAK struct cpuid_regs cpuid(uint32_t leaf, uint32_t subleaf)
 {
@@ -61,6 +62,22 @@ WEAK void cpu_halt(void)
 _Thread_local struct fake_vmcs fake_vmcs;
 WEAK unsigned fake_nr_vmxon;
 WEAK int fake_vmxon_result;
+
+WEAK void vmcs_not_ours(void)
+{
+	panic("a VMCS that is not the thread's own");
+}
+
+WEAK void fake_vmclear(uint64_t region)
+{
+	if (fake_vmcs.region == region)
+		fake_vmcs.region = 0;
+}
+
+WEAK void fake_vmptrld(uint64_t region)
+{
+	fake_vmcs.region = region;
+}
 
 WEAK void fake_invept(uint64_t type, uint64_t eptp)
 {

@@ -164,6 +164,12 @@ WEAK struct thread *thread_self(void)
 	return (struct thread *)&self;
 }
 
+WEAK const char *thread_name(const struct thread *t)
+{
+	(void)t;
+	return "fake";
+}
+
 WEAK void thread_park(void)
 {
 	if (!fake_park_hook)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * VMX instructions for host tests. The current VMCS is a table of this host
- * thread; a test looks at it with the product's own vmcs_read().
+ * thread; a test looks at it with the product's own vmcs_read(). A test that
+ * plays several VMCSs defines fake_vmclear() and fake_vmptrld().
  */
 #ifndef VMX_VMX_INSN_H
 #define VMX_VMX_INSN_H
@@ -9,6 +10,7 @@
 #include "kernel/lib/addr.h"
 #include "kernel/lib/bug.h"
 #include "kernel/lib/compiler.h"
+#include "kernel/sync/percpu.h"
 #include "vmx/vmcs.h"
 
 /*
@@ -29,9 +31,23 @@ static inline uint64_t *fake_vmcs_field(enum vmcs_field field)
 	return &fake_vmcs.value[f >> 13 & 3][f >> 10 & 3][f >> 1 & 63];
 }
 
-static inline uint64_t vmcs_read(enum vmcs_field field)
+NORETURN COLD void vmcs_not_ours(void);
+
+static inline void vmcs_check_owner(void)
+{
+	if (this_cpu()->vmcs_thread != this_cpu()->current)
+		vmcs_not_ours();
+}
+
+static inline uint64_t vmcs_read_here(enum vmcs_field field)
 {
 	return *fake_vmcs_field(field);
+}
+
+static inline uint64_t vmcs_read(enum vmcs_field field)
+{
+	vmcs_check_owner();
+	return vmcs_read_here(field);
 }
 
 static inline uint32_t vmcs_read32(enum vmcs_field field)
@@ -39,12 +55,18 @@ static inline uint32_t vmcs_read32(enum vmcs_field field)
 	return (uint32_t)vmcs_read(field);
 }
 
-static inline void vmcs_write(enum vmcs_field field, uint64_t value)
+static inline void vmcs_write_here(enum vmcs_field field, uint64_t value)
 {
 	static const uint64_t widths[] = { 0xffff, ~0ull, 0xffffffff, ~0ull };
 
 	fake_vmcs.nr_writes++;
 	*fake_vmcs_field(field) = value & widths[(uint32_t)field >> 13 & 3];
+}
+
+static inline void vmcs_write(enum vmcs_field field, uint64_t value)
+{
+	vmcs_check_owner();
+	vmcs_write_here(field, value);
 }
 
 extern unsigned fake_nr_vmxon;
@@ -61,15 +83,17 @@ static inline void vmx_off(void)
 {
 }
 
+void fake_vmclear(uint64_t region);
+void fake_vmptrld(uint64_t region);
+
 static inline void vmcs_clear(hpa_t region)
 {
-	if (fake_vmcs.region == region.raw)
-		fake_vmcs.region = 0;
+	fake_vmclear(region.raw);
 }
 
 static inline void vmcs_load(hpa_t region)
 {
-	fake_vmcs.region = region.raw;
+	fake_vmptrld(region.raw);
 }
 
 #define INVEPT_SINGLE  1u

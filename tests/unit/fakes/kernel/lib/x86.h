@@ -141,8 +141,13 @@ static inline void invlpg(const void *p)
 	(void)p;
 }
 
+/* If set: what happened to this CPU before it shut interrupts out. */
+extern void (*fake_before_irqs_off)(void);
+
 static inline void irq_disable(void)
 {
+	if (fake_before_irqs_off)
+		fake_before_irqs_off();
 	fake_irqs_off = true;
 }
 
