@@ -230,9 +230,14 @@ int gspace_set_target(struct gspace *gs, uint64_t nbytes)
 	if (npages < gs->min || npages > gs->boot)
 		return -ERANGE;
 	spin_lock(&gs->lock);
-	gs->target = npages;
+	WRITE_ONCE(gs->target, npages);
 	spin_unlock(&gs->lock);
 	return 0;
+}
+
+uint64_t gspace_target(const struct gspace *gs)
+{
+	return READ_ONCE(gs->target);
 }
 
 void gspace_wait_memory(struct gspace *gs, bool (*stop)(void *arg), void *arg)

@@ -145,6 +145,9 @@ MUST_CHECK int gspace_set_target(struct gspace *gs, uint64_t nbytes);
  */
 bool gspace_collapse_some(void);
 
+/* The target in pages; any context. */
+uint64_t gspace_target(const struct gspace *gs);
+
 struct gspace_stats {
 	uint64_t size;			 /* pages: sum of all states */
 	uint64_t state[PG_NR_STATES];	 /* pages */

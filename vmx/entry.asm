@@ -14,6 +14,7 @@
 %include "offsets.inc"
 
 %define HOST_RSP_FIELD 0x6c14
+%define SAVED_RBP (7 * 8)		; from HOST_RSP
 
 bits 64
 default rel
@@ -71,9 +72,10 @@ vmx_enter:
 	pop	rbp
 	ret
 
-; Every VM exit arrives here with rsp = HOST_RSP and interrupts off. The fast
-; path is C and keeps the callee-saved registers as they are, so the guest's
-; stay in place; only RBX is saved, because hypercalls and CPUID use it.
+; Every VM exit arrives here with rsp = HOST_RSP and interrupts off. The
+; callee-saved registers are emptied: C code would carry the guest's values
+; along, where a gadget could use them, and a backtrace would begin at the
+; guest's RBP. That one becomes the caller's of vmx_enter.
 align 16
 vmx_exit_entry:
 	push	rdi
@@ -82,34 +84,31 @@ vmx_exit_entry:
 	mov	[rdi + VCPU_RCX], rcx
 	mov	[rdi + VCPU_RDX], rdx
 	mov	[rdi + VCPU_RBX], rbx
+	mov	[rdi + VCPU_RBP], rbp
 	mov	[rdi + VCPU_RSI], rsi
 	mov	[rdi + VCPU_R8],  r8
 	mov	[rdi + VCPU_R9],  r9
 	mov	[rdi + VCPU_R10], r10
 	mov	[rdi + VCPU_R11], r11
-	pop	qword [rdi + VCPU_RDI]
-	call	vmx_exit_fast
-	mov	rdi, [rsp]
-	test	al, al
-	jz	.slow
-	mov	rax, [rdi + VCPU_RAX]
-	mov	rcx, [rdi + VCPU_RCX]
-	mov	rdx, [rdi + VCPU_RDX]
-	mov	rbx, [rdi + VCPU_RBX]
-	mov	rsi, [rdi + VCPU_RSI]
-	mov	r8,  [rdi + VCPU_R8]
-	mov	r9,  [rdi + VCPU_R9]
-	mov	r10, [rdi + VCPU_R10]
-	mov	r11, [rdi + VCPU_R11]
-	mov	rdi, [rdi + VCPU_RDI]
-	vmresume
-	jmp	vmx_enter.failed
-.slow:
-	mov	[rdi + VCPU_RBP], rbp
 	mov	[rdi + VCPU_R12], r12
 	mov	[rdi + VCPU_R13], r13
 	mov	[rdi + VCPU_R14], r14
 	mov	[rdi + VCPU_R15], r15
+	pop	qword [rdi + VCPU_RDI]
+	xor	ebx, ebx
+	mov	rbp, [rsp + SAVED_RBP]
+	xor	r12d, r12d
+	xor	r13d, r13d
+	xor	r14d, r14d
+	xor	r15d, r15d
+	call	vmx_exit_fast
+	mov	rdi, [rsp]
+	test	al, al
+	jz	.slow
+	LOAD_GUEST
+	vmresume
+	jmp	vmx_enter.failed
+.slow:
 	xor	eax, eax
 	jmp	vmx_enter.out
 

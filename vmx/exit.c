@@ -26,7 +26,7 @@ static const fast_handler fast_handlers[] = {
 /* The handler is a tail call: no frame, nothing to come back to. */
 bool vmx_exit_fast(struct vcpu *v)
 {
-	uint32_t reason = vmcs_read32(VMCS_EXIT_REASON);
+	uint32_t reason = (uint32_t)vmcs_read_here(VMCS_EXIT_REASON);
 
 	v->exit_reason = reason;
 	if (reason >= ARRAY_SIZE(fast_handlers) || !fast_handlers[reason])
@@ -54,7 +54,7 @@ static enum exit_action exit_intr_window(struct vcpu *v)
 	return EXIT_RESUME;
 }
 
-/* A guest stayed long without an exit: interrupts got their window. */
+/* The end of the stay has run the host's timers: vmx/stay_timer.h. */
 static enum exit_action exit_preemption_timer(struct vcpu *v)
 {
 	(void)v;
@@ -192,6 +192,7 @@ enum exit_action exit_dispatch(struct vcpu *v)
 		return exit_unknown(v, reason);
 	v->exits[reason]++;
 	act = handlers[reason](v);
+	vmcs_check_owner();
 	/* An EPT violation has no length; its emulator counted (SDM). */
 	if (act == EXIT_SKIP_INSN)
 		exit_skip_insn(reason == REASON_EPT_VIOLATION

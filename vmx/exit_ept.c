@@ -19,12 +19,12 @@ static enum gspace_access access_of(uint64_t q)
 
 bool fast_ept_violation(struct vcpu *v)
 {
-	uint64_t q = vmcs_read(VMCS_EXIT_QUAL);
-	gpa_t at = gpa(vmcs_read(VMCS_GUEST_PHYSICAL));
+	uint64_t q = vmcs_read_here(VMCS_EXIT_QUAL);
+	gpa_t at = gpa(vmcs_read_here(VMCS_GUEST_PHYSICAL));
 
 	/* An interrupted event or IRET needs the bookkeeping of the slow path.
 	 */
-	if (unlikely((vmcs_read32(VMCS_IDT_VECTORING_INFO) & INTR_VALID) ||
+	if (unlikely((vmcs_read_here(VMCS_IDT_VECTORING_INFO) & INTR_VALID) ||
 		     (q & EPTQ_NMI_UNBLOCK)))
 		return false;
 	if (gspace_fault(v->gs, gfn_of(at), access_of(q), GF_ATOMIC))

@@ -12,23 +12,28 @@
 #ifndef VMX_EXIT_FAST_H
 #define VMX_EXIT_FAST_H
 
+#include "vmx/stay_timer.h"
 #include "vmx/vcpu_priv.h"
 
 /* In place of an exit reason: the fast path has dealt with this exit. */
 #define REASON_HANDLED 0xffffu
 
-/* Behind the instruction of nbytes that has been carried out. */
+/*
+ * Behind the instruction of nbytes that has been carried out. The slow path has
+ * checked whose VMCS this is.
+ */
 static ALWAYS_INLINE void exit_skip_insn(uint64_t nbytes)
 {
-	uint32_t blocked = vmcs_read32(VMCS_GUEST_INTERRUPTIBILITY);
+	uint64_t blocked = vmcs_read_here(VMCS_GUEST_INTERRUPTIBILITY);
 
-	vmcs_write(VMCS_GUEST_RIP, vmcs_read(VMCS_GUEST_RIP) + nbytes);
+	vmcs_write_here(VMCS_GUEST_RIP,
+			vmcs_read_here(VMCS_GUEST_RIP) + nbytes);
 	if (unlikely(blocked & (BLOCKED_BY_STI | BLOCKED_BY_MOV_SS)))
 		vmcs_write(VMCS_GUEST_INTERRUPTIBILITY,
 			   blocked & ~(BLOCKED_BY_STI | BLOCKED_BY_MOV_SS));
 	/* A single-stepped instruction ends in #DB even if we carried it out.
 	 */
-	if (unlikely(vmcs_read(VMCS_GUEST_RFLAGS) & RFLAGS_TF))
+	if (unlikely(vmcs_read_here(VMCS_GUEST_RFLAGS) & RFLAGS_TF))
 		vmcs_write(VMCS_GUEST_PENDING_DEBUG,
 			   vmcs_read(VMCS_GUEST_PENDING_DEBUG) | BIT(14));
 }
@@ -36,7 +41,7 @@ static ALWAYS_INLINE void exit_skip_insn(uint64_t nbytes)
 static ALWAYS_INLINE bool exit_fast_done(struct vcpu *v, uint32_t reason)
 {
 	v->exits[reason]++;
-	if (likely(!READ_ONCE(v->requests)))
+	if (likely(!READ_ONCE(v->requests) && stay_timer_load(v)))
 		return true;
 	v->exit_reason = REASON_HANDLED;
 	return false;
@@ -44,7 +49,7 @@ static ALWAYS_INLINE bool exit_fast_done(struct vcpu *v, uint32_t reason)
 
 static ALWAYS_INLINE bool exit_fast_skip(struct vcpu *v, uint32_t reason)
 {
-	exit_skip_insn(vmcs_read(VMCS_EXIT_INSN_LEN));
+	exit_skip_insn(vmcs_read_here(VMCS_EXIT_INSN_LEN));
 	return exit_fast_done(v, reason);
 }
 

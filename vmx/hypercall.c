@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * VMCALL: number in RAX, arguments RBX RCX RDX RSI, result in RAX. Calls that
- * need no guest memory are answered on the fast path. ABI: docs/abi.md.
+ * wait for nothing are served on the fast path. ABI: docs/abi.md.
  */
 #include "guest-stubs/abi.h"
 #include "kernel/lib/errno.h"
@@ -62,32 +62,53 @@ static int64_t hc_mem(struct vcpu *v)
 				v->gpr[REG_RSI]);
 }
 
+static int64_t hc_mem_setup(struct vcpu *v)
+{
+	return memdev_setup(v->vm, v->gpr[REG_RBX]);
+}
+
+static int64_t hc_mem_target_now(struct vcpu *v)
+{
+	return memdev_target_now(v->vm);
+}
+
 typedef int64_t (*hypercall_fn)(struct vcpu *v);
 
-static const hypercall_fn calls[] = {
-	[AEROSTAT_HC_VERSION - AEROSTAT_HC_BASE] = hc_version,
-	[AEROSTAT_HC_FEATURES - AEROSTAT_HC_BASE] = hc_features,
-	[AEROSTAT_HC_CONSOLE - AEROSTAT_HC_BASE] = hc_console,
-	[AEROSTAT_HC_SHUTDOWN - AEROSTAT_HC_BASE] = hc_shutdown,
-	[AEROSTAT_HC_MEM_SETUP - AEROSTAT_HC_BASE] = hc_mem,
-	[AEROSTAT_HC_MEM_INFLATE - AEROSTAT_HC_BASE] = hc_mem,
-	[AEROSTAT_HC_MEM_DEFLATE - AEROSTAT_HC_BASE] = hc_mem,
-	[AEROSTAT_HC_MEM_TARGET - AEROSTAT_HC_BASE] = hc_mem,
-	[AEROSTAT_HC_MEM_DISCARD - AEROSTAT_HC_BASE] = hc_mem,
+struct hypercall {
+	hypercall_fn fn; /* slow path: may wait */
+	/*
+	 * On the fast path: waits for nothing and takes no lock that it does
+	 * not get at once. -EAGAIN: it would have to. NULL: always slow.
+	 */
+	hypercall_fn fast;
 };
 
-/* The calls whose answer is a constant: a guest may ask often. */
+#define CALL(name) [AEROSTAT_HC_##name - AEROSTAT_HC_BASE]
+
+static const struct hypercall calls[] = {
+	CALL(VERSION) = { hc_version, hc_version },
+	CALL(FEATURES) = { hc_features, hc_features },
+	CALL(CONSOLE) = { hc_console, NULL },
+	CALL(SHUTDOWN) = { hc_shutdown, NULL }, /* logs */
+	CALL(MEM_SETUP) = { hc_mem_setup, hc_mem_setup },
+	CALL(MEM_INFLATE) = { hc_mem, NULL },
+	CALL(MEM_DEFLATE) = { hc_mem, NULL },
+	CALL(MEM_TARGET) = { hc_mem, hc_mem_target_now },
+	CALL(MEM_DISCARD) = { hc_mem, NULL },
+};
+
 bool fast_hypercall(struct vcpu *v)
 {
-	static const int64_t answers[] = {
-		[AEROSTAT_HC_VERSION - AEROSTAT_HC_BASE] = AEROSTAT_ABI_VERSION,
-		[AEROSTAT_HC_FEATURES - AEROSTAT_HC_BASE] = AEROSTAT_FEATURES,
-	};
 	uint64_t i = v->gpr[REG_RAX] - AEROSTAT_HC_BASE;
+	int64_t result;
 
-	if (unlikely(i >= ARRAY_SIZE(answers) || vcpu_cpl() != 0))
+	if (unlikely(i >= ARRAY_SIZE(calls) || !calls[i].fast ||
+		     vcpu_cpl_here() != 0))
 		return false;
-	v->gpr[REG_RAX] = (uint64_t)answers[i];
+	result = calls[i].fast(v);
+	if (unlikely(result == -EAGAIN))
+		return false;
+	v->gpr[REG_RAX] = (uint64_t)result;
 	return exit_fast_skip(v, REASON_VMCALL);
 }
 
@@ -97,9 +118,9 @@ static int64_t call(struct vcpu *v)
 
 	if (vcpu_cpl() != 0)
 		return -EPERM;
-	if (i >= ARRAY_SIZE(calls) || !calls[i])
+	if (i >= ARRAY_SIZE(calls) || !calls[i].fn)
 		return -ENOSYS;
-	return calls[i](v);
+	return calls[i].fn(v);
 }
 
 enum exit_action exit_hypercall(struct vcpu *v)

@@ -300,6 +300,7 @@ bool fast_wrmsr(struct vcpu *v)
 
 	if (msr == MSR_TSC_DEADLINE) {
 		lapic_tsc_deadline_write(v->lapic, edx_eax(v));
+		stay_timer_renew(v);
 		return exit_fast_skip(v, REASON_WRMSR);
 	}
 	if (msr == MSR_X2APIC_EOI &&

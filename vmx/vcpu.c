@@ -20,6 +20,7 @@
 #include "mm/heap.h"
 #include "vmx/devices/devices.h"
 #include "vmx/ept.h"
+#include "vmx/stay_timer.h"
 #include "vmx/vcpu_priv.h"
 #include "vmx/vmx.h"
 #include "vmx/vpid.h"
@@ -210,14 +211,15 @@ static int guest_stay(struct vcpu *v)
 	WRITE_ONCE(v->cpu, cpu_id());
 	/* Full barrier: pairs with the one in vcpu_request(). */
 	__atomic_store_n(&v->mode, VCPU_IN_GUEST, __ATOMIC_SEQ_CST);
-	if (READ_ONCE(v->requests)) {
-		WRITE_ONCE(v->mode, VCPU_OUTSIDE);
-		return -EAGAIN;
+	if (READ_ONCE(v->requests) || !stay_timer_begin(v)) {
+		err = -EAGAIN;
+	} else {
+		/* Now, because what is put into the VMCS must be entered. */
+		inject_prepare_entry(v);
+		err = vmx_enter(v);
 	}
-	/* Not before this point: what is put into the VMCS must be entered. */
-	inject_prepare_entry(v);
-	err = vmx_enter(v);
 	__atomic_store_n(&v->mode, VCPU_OUTSIDE, __ATOMIC_SEQ_CST);
+	stay_timer_end();
 	if (!err)
 		v->launched = 1;
 	return err;

@@ -58,6 +58,7 @@ struct vcpu {
 	uint64_t launched;	 /* entry.asm: 1 after VMLAUNCH */
 	uint32_t requests;	 /* [atomic] VCPU_REQ_* */
 	uint32_t mode;		 /* [atomic] enum vcpu_mode */
+	uint64_t stay_end;	 /* of this stay, TSC >> timer's shift */
 	uint32_t exit_reason;	 /* of the last exit */
 	uint32_t insn_len;	 /* of an emulated MMIO instruction */
 	uint32_t index;		 /* [const] */
@@ -240,6 +241,11 @@ unsigned guest_fetch_linear(struct vcpu *v, gva_t a, uint8_t *dst,
 static inline unsigned vcpu_cpl(void)
 {
 	return vmcs_read32(VMCS_GUEST_SS_AR) >> AR_DPL_SHIFT & 3u;
+}
+/* The same on the exit fast path. */
+static inline unsigned vcpu_cpl_here(void)
+{
+	return vmcs_read_here(VMCS_GUEST_SS_AR) >> AR_DPL_SHIFT & 3u;
 }
 
 #endif

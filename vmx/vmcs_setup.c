@@ -22,13 +22,6 @@
  */
 #define EXCEPTIONS_INTERCEPTED (BIT(1) | BIT(17) | BIT(18))
 
-/*
- * The longest stay in a guest without an exit. Interrupts end a stay anyhow;
- * this bounds it also where their recognition fails while the guest has them
- * shut (seen in Bochs 2.7). The timer starts anew at each entry.
- */
-#define STAY_MAX_NS 2000000u
-
 /* CR0 bits that exit when the guest changes them. */
 #define CR0_HOST_OWNED                                                         \
 	(~(CR0_PE | CR0_MP | CR0_EM | CR0_TS | CR0_WP | CR0_AM | CR0_PG))
@@ -59,10 +52,6 @@ void vmcs_setup_controls(struct vcpu *v)
 	vmcs_write(VMCS_TSC_OFFSET, v->vm->tsc_offset);
 	vmcs_write(VMCS_EPTP, v->vm->s2->eptp);
 	vmcs_write(VMCS_VPID, v->vpid);
-	if (c->pin & PIN_PREEMPTION_TIMER)
-		vmcs_write(VMCS_PREEMPTION_TIMER,
-			   min(ns_to_tsc(STAY_MAX_NS) >> c->preemption_shift,
-			       0xffffffffull));
 	vmcs_write(VMCS_LINK_POINTER, ~0ull);
 	vmcs_write(VMCS_CR0_MASK, CR0_HOST_OWNED);
 	vmcs_write(VMCS_CR4_MASK, ~(CR4_GUEST_OWNED & v->cr4_allowed));

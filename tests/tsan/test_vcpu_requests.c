@@ -26,6 +26,7 @@
 #include "tsan.h"
 #include "vmx/devices/devices.h"
 #include "vmx/ept.h"
+#include "vmx/stay_timer.h"
 #include "vmx/vcpu_priv.h"
 #include "vmx/vmx.h"
 
@@ -193,6 +194,12 @@ bool inject_wakes_halt(struct vcpu *v)
 	return __atomic_load_n(&irr[v->index], __ATOMIC_SEQ_CST) != 0;
 }
 
+bool stay_timer_begin(struct vcpu *v)
+{
+	(void)v;
+	return true;
+}
+
 /* ---- what a vCPU is besides ---- */
 
 struct vmx_controls vmx_controls;
@@ -252,6 +259,7 @@ NOTHING(msr_bitmap_init(uint8_t *map __attribute__((unused))))
 NOTHING(msr_reset(struct vcpu *v __attribute__((unused))))
 NOTHING(vcpu_state_destroy(struct vcpu *v __attribute__((unused))))
 NOTHING(vcpu_state_reset(struct vcpu *v __attribute__((unused))))
+NOTHING(stay_timer_end(void))
 NOTHING(vcpu_leave_cpu(struct vcpu *v __attribute__((unused))))
 NOTHING(vcpu_switch_in(void *v __attribute__((unused))))
 NOTHING(vmcs_setup_controls(struct vcpu *v __attribute__((unused))))

@@ -96,6 +96,12 @@ void gspace_get_stats(struct gspace *gs, struct gspace_stats *out)
 	*out = (struct gspace_stats){ .size = 65536, .target = mm.target };
 }
 
+uint64_t gspace_target(const struct gspace *gs)
+{
+	(void)gs;
+	return mm.target;
+}
+
 int guest_read(struct gspace *gs, gpa_t a, void *dst, uint64_t nbytes)
 {
 	(void)gs;
@@ -435,6 +441,8 @@ static bool take_msi(void)
 
 static int64_t call(uint64_t nr, uint64_t a0, uint64_t a1)
 {
+	if (nr == AEROSTAT_HC_MEM_SETUP)
+		return memdev_setup(&fake_vm, a0);
 	return memdev_hypercall(cpu, nr, a0, a1, 0, 0);
 }
 
@@ -484,7 +492,10 @@ static void memdev_events_by_inta(void **state)
 	assert_false(irq_is_high(10));
 	cfg_wr(1, 4, 2, 0);
 	assert_true(irq_is_high(10));
+	/* Not where nothing may wait for the line's lock. */
+	assert_int_equal(memdev_target_now(&fake_vm), -EAGAIN);
 	assert_int_equal(call(AEROSTAT_HC_MEM_TARGET, 0, 0), 50000);
+	assert_int_equal(memdev_target_now(&fake_vm), 50000);
 	assert_false(irq_is_high(10));
 	assert_int_equal(cfg_rd(1, 6, 2) & 8, 0);
 }
@@ -557,6 +568,7 @@ static void reset_is_power_on(void **state)
 	assert_int_equal(shared()->stats.seq, 0);
 	assert_int_equal(shared()->size_pages, 65536);
 	assert_int_equal(call(AEROSTAT_HC_MEM_TARGET, 0, 0), -ENODEV);
+	assert_int_equal(memdev_target_now(&fake_vm), -ENODEV);
 	assert_false(lapic_is_x2apic(cpu->lapic));
 }
 

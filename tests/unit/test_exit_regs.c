@@ -5,7 +5,7 @@
  * Vol. 2 "MOV - Move to/from Control Registers" and "XSETBV", Vol. 3 "Control
  * Registers", "Guest/Host Masks and Read Shadows for CR0 and CR4", Vol. 4 for
  * the MSRs.
- * Sources: vmx/exit_cr.c vmx/msr.c
+ * Sources: vmx/exit_cr.c vmx/msr.c vmx/stay_timer.c
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -292,21 +292,29 @@ static int64_t do_batch(struct vcpu *v, uint64_t at, uint64_t npages,
 	return done ? (int64_t)done : err;
 }
 
-static int64_t do_setup(struct vm_devices *d, uint64_t version)
+int64_t memdev_setup(struct vm *vm, uint64_t version)
 {
 	/* Version 0: the driver leaves. */
-	__atomic_store_n(&d->mem.ready, version != 0, __ATOMIC_RELEASE);
+	__atomic_store_n(&vm->dev->mem.ready, version != 0, __ATOMIC_RELEASE);
 	return 0;
 }
 
-static int64_t do_target(struct vm_devices *d)
+int64_t memdev_target_now(const struct vm *vm)
 {
-	struct gspace_stats st;
+	const struct vm_devices *d = vm->dev;
 
-	/* INTA is held until the guest asks what to do. */
-	pci_clear_intx(&d->pci, func_of(d));
-	gspace_get_stats(d->vm->gs, &st);
-	return (int64_t)st.target;
+	if (!is_ready(d))
+		return -ENODEV;
+	/* INTA is held until the guest asks what to do: that takes the lock. */
+	if (READ_ONCE(d->pci.func[PCI_DEV_MEM].intx))
+		return -EAGAIN;
+	return (int64_t)gspace_target(vm->gs);
+}
+
+static int64_t do_target(struct vm *vm)
+{
+	pci_clear_intx(&vm->dev->pci, func_of(vm->dev));
+	return (int64_t)gspace_target(vm->gs);
 }
 
 static int64_t do_discard(struct vm *vm, uint64_t first, uint64_t npages)
@@ -329,9 +337,7 @@ int64_t memdev_hypercall(struct vcpu *v, uint64_t nr, uint64_t a0, uint64_t a1,
 
 	(void)a2;
 	(void)a3;
-	if (nr == AEROSTAT_HC_MEM_SETUP)
-		return do_setup(vm->dev, a0);
-	if (nr < AEROSTAT_HC_MEM_SETUP || nr > AEROSTAT_HC_MEM_DISCARD)
+	if (nr < AEROSTAT_HC_MEM_INFLATE || nr > AEROSTAT_HC_MEM_DISCARD)
 		return -ENOSYS;
 	if (!is_ready(vm->dev))
 		return -ENODEV;
@@ -340,7 +346,7 @@ int64_t memdev_hypercall(struct vcpu *v, uint64_t nr, uint64_t a0, uint64_t a1,
 		return do_batch(v, a0, a1, gspace_inflate);
 	case AEROSTAT_HC_MEM_DEFLATE:
 		return do_batch(v, a0, a1, gspace_deflate);
-	case AEROSTAT_HC_MEM_TARGET: return do_target(vm->dev);
+	case AEROSTAT_HC_MEM_TARGET: return do_target(vm);
 	default: return do_discard(vm, a0, a1);
 	}
 }

@@ -299,6 +299,15 @@ WEAK void timer_cancel(struct timer *t)
 	t->armed = false;
 }
 
+WEAK void timer_hold_hardware(bool hold)
+{
+	(void)hold;
+}
+
+WEAK void timer_run_due(void)
+{
+}
+
 WEAK void timer_arm(struct timer *t, uint64_t tsc_deadline)
 {
 	timer_cancel(t);

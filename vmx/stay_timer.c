@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The slow part of the stay timer; see stay_timer.h. */
+#include "vmx/stay_timer.h"
+
+#include "vmx/vmcs.h"
+
+/*
+ * The longest stay without an exit, where no host timer ends it before. An
+ * interrupt ends a stay anyhow; this bounds it also where processors, seen in
+ * Bochs 2.7, don't recognize interrupts while the guest has them shut. One that
+ * runs alone and never exits pays a hundred exits a second for it.
+ */
+#define STAY_MAX_MS 10u
+
+void stay_timer_renew(struct vcpu *v)
+{
+	uint64_t next = timer_next_deadline();
+	uint64_t last = rdtsc() + tsc_khz * STAY_MAX_MS;
+	unsigned shift = vmx_controls.preemption_shift;
+
+	/* Rounded up: what is due then is due when the exit has come. */
+	v->stay_end = (min(next, last) + BIT(shift) - 1) >> shift;
+}
+
+bool stay_timer_begin(struct vcpu *v)
+{
+	if (!stay_timer_exists())
+		return true;
+	timer_hold_hardware(true);
+	stay_timer_renew(v);
+	return stay_timer_load(v);
+}
+
+void stay_timer_end(void)
+{
+	if (!stay_timer_exists())
+		return;
+	timer_run_due();
+	timer_hold_hardware(false);
+}

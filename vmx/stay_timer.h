@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The end of a stay in a guest: the VMX-preemption timer carries this CPU's
+ * next host timer, exactly, so that the APIC timer is neither programmed nor
+ * does it interrupt while a guest runs. It counts down by one whenever bit
+ * `shift` of the TSC changes, and starts anew with each entry (SDM Vol. 3,
+ * "VMX-Preemption Timer"); so each entry sets it from the TSC, the exit fast
+ * path too: else a guest that exits often would stretch the host's time.
+ *
+ * Without that timer, the APIC timer interrupts guests as it does all else.
+ */
+#ifndef VMX_STAY_TIMER_H
+#define VMX_STAY_TIMER_H
+
+#include "kernel/sched/clock.h"
+#include "vmx/vcpu_priv.h"
+#include "vmx/vmx.h"
+
+static ALWAYS_INLINE bool stay_timer_exists(void)
+{
+	return likely(vmx_controls.pin & PIN_PREEMPTION_TIMER);
+}
+
+/* Right before an entry. False: the stay is over. */
+static ALWAYS_INLINE bool stay_timer_load(struct vcpu *v)
+{
+	int64_t left;
+
+	if (!stay_timer_exists())
+		return true;
+	left = (int64_t)(v->stay_end -
+			 (rdtsc() >> vmx_controls.preemption_shift));
+	if (unlikely(left <= 0))
+		return false;
+	vmcs_write_here(VMCS_PREEMPTION_TIMER, (uint64_t)left);
+	return true;
+}
+
+/*
+ * Around each stay, interrupts off. begin: false if a host timer is due; then
+ * there is no stay, but end() follows all the same. end: runs timers that are
+ * due.
+ */
+MUST_CHECK bool stay_timer_begin(struct vcpu *v);
+void stay_timer_end(void);
+/* During a stay this CPU's timers have changed. */
+void stay_timer_renew(struct vcpu *v);
+
+#endif
