@@ -36,9 +36,9 @@
 enum hostcon_mode { CON_DIRECT, CON_IRQ, CON_POLL, CON_PANIC };
 
 static struct spinlock lock = SPINLOCK_INIT(LOCK_HOSTCON, "hostcon");
-static enum hostcon_mode mode;	  /* [lock] */
+static enum hostcon_mode mode;	  /* [lock; looked at without it] */
 static char ring[RING];		  /* [lock] */
-static uint64_t head, tail;	  /* [lock] */
+static uint64_t head, tail;	  /* [lock; looked at without it] */
 static uint64_t nr_dropped;	  /* [lock] */
 static char last_char;		  /* [lock] */
 static bool tx_irq_on;		  /* [lock] */
@@ -54,7 +54,7 @@ static bool panic_serial_only;	  /* [panic_cpu] */
 static uint32_t probe_irqs;	  /* [atomic] */
 static struct timer poll_timer;
 static struct thread *fb_thread; /* [atomic] */
-static uint64_t fb_tail;	 /* [fb thread] */
+static uint64_t fb_tail;	 /* [fb thread; others look at it] */
 
 /* ---- output ---- */
 
@@ -68,7 +68,9 @@ static void pump(void)
 		chunk[n] = ring[(tail + n) % RING];
 		n++;
 	}
-	tail += has_uart ? uart16550_write_some(chunk, n) : n;
+	if (has_uart)
+		n = (uint32_t)uart16550_write_some(chunk, n);
+	WRITE_ONCE(tail, tail + n);
 	if (mode == CON_IRQ && tx_irq_on != (tail != head)) {
 		tx_irq_on = tail != head;
 		uart16550_set_irqs(true, tx_irq_on);
@@ -81,7 +83,8 @@ static void put_char(char c)
 		nr_dropped++;
 		return;
 	}
-	ring[head++ % RING] = c;
+	ring[head % RING] = c;
+	WRITE_ONCE(head, head + 1);
 }
 
 static void put_text(const char *s, size_t n)
@@ -143,14 +146,32 @@ void hostcon_write(const char *s, size_t n)
 	spin_unlock_irqrestore(&lock, flags);
 }
 
-/* Is there room for n characters, each of which may become two? */
-static bool has_room(size_t n)
+/*
+ * Writes all of it if it fits (each character may become two), else nothing.
+ * One step: of several writers that saw room, one would lose its text.
+ */
+static bool try_write(const char *s, size_t n)
 {
 	uint64_t flags = spin_lock_irqsave(&lock);
-	bool room = RING - (head - tail) >= 2 * n || mode == CON_PANIC;
+	bool fits = RING - (head - tail) >= 2 * n;
 
+	if (fits) {
+		put_text(s, n);
+		pump();
+	}
 	spin_unlock_irqrestore(&lock, flags);
-	return room;
+	return fits;
+}
+
+/* As try_write(), in the modes that have no room to wait for, too. */
+static bool write_if_room(const char *s, size_t n)
+{
+	enum hostcon_mode now = READ_ONCE(mode);
+
+	if (now == CON_IRQ || now == CON_POLL)
+		return try_write(s, n);
+	hostcon_write(s, n);
+	return true;
 }
 
 void hostcon_write_wait(const char *s, size_t n)
@@ -158,12 +179,11 @@ void hostcon_write_wait(const char *s, size_t n)
 	while (n) {
 		size_t part = min(n, (size_t)256);
 
-		if (!has_room(part)) {
+		if (!write_if_room(s, part)) {
 			__atomic_fetch_add(&nr_writers, 1, __ATOMIC_SEQ_CST);
-			wait_event(&writers, has_room(part));
+			wait_event(&writers, write_if_room(s, part));
 			__atomic_fetch_sub(&nr_writers, 1, __ATOMIC_SEQ_CST);
 		}
-		hostcon_write(s, part);
 		s += part;
 		n -= part;
 	}
@@ -355,7 +375,7 @@ void hostcon_start(void)
 		m = CON_IRQ;
 	}
 	flags = spin_lock_irqsave(&lock);
-	mode = m;
+	WRITE_ONCE(mode, m);
 	if (m == CON_IRQ)
 		uart16550_set_irqs(true, false);
 	tx_irq_on = false;
@@ -374,15 +394,15 @@ void hostcon_start(void)
 static void draw_new(void)
 {
 	char chunk[256];
-	uint64_t flags;
+	uint64_t flags, at;
 	uint32_t n;
 
 	do {
 		flags = spin_lock_irqsave(&lock);
-		if (head - fb_tail > RING)
-			fb_tail = head - RING;
-		for (n = 0; n < sizeof(chunk) && fb_tail != head; n++)
-			chunk[n] = ring[fb_tail++ % RING];
+		at = head - fb_tail > RING ? head - RING : fb_tail;
+		for (n = 0; n < sizeof(chunk) && at != head; n++)
+			chunk[n] = ring[at++ % RING];
+		WRITE_ONCE(fb_tail, at);
 		spin_unlock_irqrestore(&lock, flags);
 		fbcon_write(chunk, n);
 	} while (n);
