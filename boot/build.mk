@@ -2,7 +2,7 @@
 # The UEFI loader with the hypervisor inside: build/BOOTX64.EFI.
 # It links some of kernel/lib, compiled once more in firmware's code model.
 
-EFI_PURE := kernel/lib/conf.c kernel/lib/lib.c kernel/lib/printf.c \
+EFI_PURE := kernel/lib/calendar.c kernel/lib/conf.c kernel/lib/lib.c kernel/lib/printf.c \
 	kernel/lib/string.c
 EFI_OBJ  := $(patsubst %,$(B)/efi/%.o,$(wildcard boot/*.c) $(EFI_PURE)) \
 	$(B)/efi/boot/image.asm.o

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* What firmware knows of the machine besides memory and CPUs. */
 #include "boot/loader.h"
+#include "kernel/lib/calendar.h"
 #include "kernel/lib/lib.h"
 
 static void *config_table(const EFI_GUID *guid)
@@ -53,19 +54,6 @@ static void find_framebuffer(struct boot_fb *fb)
 	fb->stride = info->PixelsPerScanLine;
 }
 
-/*
- * Days from 1970-01-01 to a date of the Gregorian calendar: years are counted
- * from March, so that the leap day ends one.
- */
-static int64_t days_since_1970(int64_t year, int64_t month, int64_t day)
-{
-	int64_t y = month > 2 ? year : year - 1;
-	int64_t m = month > 2 ? month - 3 : month + 9;
-
-	return y * 365 + y / 4 - y / 100 + y / 400 + (153 * m + 2) / 5 + day -
-	       1 - 719468;
-}
-
 /* Seconds since 1970 UTC, or 0 if firmware doesn't know the time. */
 static uint64_t time_of_day(void)
 {
@@ -75,8 +63,14 @@ static uint64_t time_of_day(void)
 	if (EFI_ERROR(efi_st->RuntimeServices->GetTime(&t, NULL)) ||
 	    t.Year < 1970 || t.Month < 1 || t.Month > 12)
 		return 0;
-	seconds = days_since_1970(t.Year, t.Month, t.Day) * 86400 +
-		  t.Hour * 3600 + t.Minute * 60 + t.Second;
+	seconds = calendar_to_epoch(&(struct calendar){
+		.year = t.Year,
+		.month = t.Month,
+		.day = t.Day,
+		.hour = t.Hour,
+		.min = t.Minute,
+		.sec = t.Second,
+	});
 	if (t.TimeZone != EFI_UNSPECIFIED_TIMEZONE)
 		seconds += t.TimeZone * 60; /* UTC = local + zone */
 	return seconds > 0 ? (uint64_t)seconds : 0;

@@ -7,11 +7,7 @@
 #include "drivers/fbcon.h"
 
 #include "drivers/font5x7.h"
-#include "kernel/lib/addr.h"
-#include "kernel/lib/errno.h"
 #include "kernel/lib/lib.h"
-#include "mm/heap.h"
-#include "mm/hostpt.h"
 
 #define CELL_WIDTH  8u
 #define CELL_HEIGHT 16u
@@ -27,30 +23,35 @@ static uint32_t x, y;		    /* where the next character goes */
 static uint32_t escape_number;
 static bool in_escape; /* inside a terminal control sequence */
 
-int fbcon_init(const struct boot_fb *fb)
+static uint32_t columns_of(const struct boot_fb *fb)
+{
+	return min(fb->width / CELL_WIDTH, COLS_MAX);
+}
+
+static uint32_t rows_of(const struct boot_fb *fb)
+{
+	return min(fb->height / CELL_HEIGHT, ROWS_MAX);
+}
+
+size_t fbcon_nbytes(const struct boot_fb *fb)
 {
 	uint64_t need = (uint64_t)fb->stride * fb->height * 4;
-	void *va;
-	int err;
 
-	cols = min(fb->width / CELL_WIDTH, COLS_MAX);
-	rows = min(fb->height / CELL_HEIGHT, ROWS_MAX);
-	if (fb->format == BOOT_PIXEL_NONE || !cols || !rows ||
-	    fb->stride < fb->width || need > fb->nbytes)
-		return -ENODEV;
-	want = kzalloc(2 * cols * rows);
-	if (!want)
-		return -ENOMEM;
-	err = hostpt_map_wc(hpa(fb->base), need, &va);
-	if (err) {
-		kfree(want);
-		return err;
-	}
+	if (fb->format == BOOT_PIXEL_NONE || fb->stride < fb->width ||
+	    need > fb->nbytes)
+		return 0;
+	return 2ul * columns_of(fb) * rows_of(fb);
+}
+
+void fbcon_init(const struct boot_fb *fb, volatile uint32_t *va, char *cells)
+{
+	cols = columns_of(fb);
+	rows = rows_of(fb);
+	want = cells;
 	memset(want, ' ', cols * rows);
 	shown = want + cols * rows; /* zeros: nothing is shown yet */
 	stride = fb->stride;
 	pixels = va;
-	return 0;
 }
 
 static void draw_cell(uint32_t col, uint32_t row, char c)

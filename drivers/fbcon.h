@@ -11,8 +11,10 @@
 #include "kernel/lib/boot_info.h"
 #include "kernel/lib/compiler.h"
 
-/* -ENODEV: no usable framebuffer. -ENOMEM. Thread context. */
-MUST_CHECK int fbcon_init(const struct boot_fb *fb);
+/* How much memory fbcon_init() wants for its cells; 0: *fb is of no use. */
+size_t fbcon_nbytes(const struct boot_fb *fb);
+/* `va` is where fb is mapped, `cells` zeroed memory; both stay. */
+void fbcon_init(const struct boot_fb *fb, volatile uint32_t *va, char *cells);
 void fbcon_write(const char *s, size_t n);
 void fbcon_flush(void);
 

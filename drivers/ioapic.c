@@ -6,12 +6,12 @@
 #include "drivers/ioapic.h"
 
 #include "kernel/lib/errno.h"
-#include "mm/hostpt.h"
 
 #define MAX_IOAPICS 8u
 #define REG_VERSION 0x01u
 #define REG_ENTRY   0x10u /* two registers for each input */
 #define WINDOW	    0x10u /* byte offset of the data register */
+_Static_assert(WINDOW + 4 == IOAPIC_NBYTES, "the last register");
 
 #define ENTRY_ACTIVE_LOW BIT(13)
 #define ENTRY_LEVEL	 BIT(15)
@@ -35,19 +35,13 @@ static void reg_write(const struct ioapic *io, uint32_t reg, uint32_t v)
 	*(volatile uint32_t *)(io->regs + WINDOW) = v;
 }
 
-int ioapic_add(hpa_t a, uint32_t gsi_base)
+int ioapic_add(volatile void *regs, uint32_t gsi_base)
 {
-	struct ioapic io = { .gsi_base = gsi_base };
+	struct ioapic io = { .regs = regs, .gsi_base = gsi_base };
 	uint32_t version;
-	void *va;
-	int err;
 
 	if (nr_ioapics == MAX_IOAPICS)
 		return -ENOMEM;
-	err = hostpt_map_mmio(a, WINDOW + 4, &va);
-	if (err)
-		return err;
-	io.regs = va;
 	version = reg_read(&io, REG_VERSION);
 	if (version == UINT32_MAX || !(version & 0xff))
 		return -ENODEV;

@@ -3,14 +3,16 @@
 #ifndef DRIVERS_IOAPIC_H
 #define DRIVERS_IOAPIC_H
 
-#include "kernel/lib/addr.h"
 #include "kernel/lib/compiler.h"
 
+#define IOAPIC_NBYTES 0x14u /* of registers */
+
 /*
- * Adds the IOAPIC at `a` whose first input is `gsi_base`, all inputs masked.
- * -ENODEV: no IOAPIC answers there. -ENOMEM.
+ * Adds the IOAPIC whose registers are mapped at `regs` and whose first input
+ * is `gsi_base`, all inputs masked. -ENODEV: none answers there. -ENOMEM: there
+ * are too many.
  */
-MUST_CHECK int ioapic_add(hpa_t a, uint32_t gsi_base);
+MUST_CHECK int ioapic_add(volatile void *regs, uint32_t gsi_base);
 
 struct ioapic_route {
 	uint32_t gsi;

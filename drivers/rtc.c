@@ -2,6 +2,7 @@
 /* MC146818 real-time clock. */
 #include "drivers/rtc.h"
 
+#include "kernel/lib/calendar.h"
 #include "kernel/lib/errno.h"
 #include "kernel/lib/lib.h"
 #include "kernel/lib/tsc.h"
@@ -68,17 +69,6 @@ static void decode(struct rtc_time *t, uint8_t b)
 		t->hour = (uint8_t)(t->hour % 12 + (pm ? 12 : 0));
 }
 
-/* Days from 1970-01-01 to a date of the Gregorian calendar. */
-static uint64_t days_since_1970(uint64_t year, uint64_t month, uint64_t day)
-{
-	/* Years start in March, so that the leap day is the last one. */
-	uint64_t y = month > 2 ? year : year - 1;
-	uint64_t m = month > 2 ? month - 3 : month + 9;
-
-	return y * 365 + y / 4 - y / 100 + y / 400 + (m * 153 + 2) / 5 + day -
-	       1 - 719468;
-}
-
 int rtc_read_epoch(uint64_t *epoch)
 {
 	uint64_t give_up = rdtsc() + tsc_khz * 2000;
@@ -97,7 +87,13 @@ int rtc_read_epoch(uint64_t *epoch)
 	if (t.sec > 59 || t.min > 59 || t.hour > 23 || !t.day || t.day > 31 ||
 	    !t.month || t.month > 12 || t.year > 99)
 		return -EIO;
-	*epoch = days_since_1970(2000ull + t.year, t.month, t.day) * 86400 +
-		 t.hour * 3600ull + t.min * 60ull + t.sec;
+	*epoch = (uint64_t)calendar_to_epoch(&(struct calendar){
+		.year = 2000u + t.year,
+		.month = t.month,
+		.day = t.day,
+		.hour = t.hour,
+		.min = t.min,
+		.sec = t.sec,
+	});
 	return 0;
 }

@@ -126,14 +126,16 @@ static void init_memory(void)
 static void init_interrupts(void)
 {
 	uint32_t added = 0;
+	void *regs;
 
 	pic8259_init(IRQ_VEC_PIC);
 	if (apic_init())
 		panic("this processor has no local APIC");
 	apic_init_cpu();
 	for (uint32_t i = 0; i < acpi_host.nr_ioapics; i++)
-		if (!ioapic_add(hpa(acpi_host.ioapics[i].hpa),
-				acpi_host.ioapics[i].gsi_base))
+		if (!hostpt_map_mmio(hpa(acpi_host.ioapics[i].hpa),
+				     IOAPIC_NBYTES, &regs) &&
+		    !ioapic_add(regs, acpi_host.ioapics[i].gsi_base))
 			added++;
 	log_info("irq", "apic=%s ioapics=%u", apic_is_x2() ? "x2apic" : "xapic",
 		 added);

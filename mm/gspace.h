@@ -9,9 +9,9 @@
 #ifndef MM_GSPACE_H
 #define MM_GSPACE_H
 
-#include "kernel/config/config.h"
 #include "kernel/lib/addr.h"
 #include "kernel/lib/compiler.h"
+#include "mm/commit.h"
 #include "mm/page_state.h"
 #include "mm/stage2.h"
 
@@ -21,7 +21,7 @@ struct mobject;
 struct gspace_params {
 	const char *name; /* the VM's, for messages; not copied */
 	uint64_t mem_min, mem_boot, mem_max; /* bytes, multiples of 2 MiB */
-	enum config_commit commit;
+	enum commit_policy commit;
 };
 
 /* An empty space with its stage 2. 0, -ENOMEM. */

@@ -40,7 +40,7 @@ struct gspace {
 	struct list link;	      /* [spaces.lock] */
 	const char *name;	      /* [const] */
 	struct stage2 *s2;	      /* [const] */
-	enum config_commit commit;    /* [const] */
+	enum commit_policy commit;    /* [const] */
 	uint64_t min, boot, max;      /* [const] pages */
 	uint64_t target;	      /* [lock] pages */
 	struct mobject ram;	      /* [lock] */

@@ -11,6 +11,7 @@
 #include "kernel/lib/compiler.h"
 #include "kernel/lib/conf.h"
 #include "kernel/sync/log.h"
+#include "mm/commit.h"
 
 #define CONFIG_MAX_VMS	   256
 #define CONFIG_MAX_MODULES 8
@@ -21,8 +22,6 @@
 #define CONFIG_MAX_VCPUS   64
 
 enum config_action { ACTION_STOP, ACTION_RESTART, ACTION_PAUSE };
-/* How much one first touch commits: see docs/architecture.md (M1, M3, O11). */
-enum config_commit { COMMIT_HUGE, COMMIT_AROUND, COMMIT_SINGLE };
 enum config_panic { PANIC_HALT, PANIC_REBOOT };
 enum config_loader { LOADER_AUTO, LOADER_LINUX, LOADER_MULTIBOOT };
 
@@ -44,7 +43,7 @@ struct config_vm {
 	enum config_action on_crash;	/* default stop */
 	enum config_action on_poweroff; /* default stop */
 	enum config_action on_reboot;	/* default restart */
-	enum config_commit commit;	/* mem.commit, default huge */
+	enum commit_policy commit;	/* mem.commit, default huge */
 	uint32_t debug_exit;		/* port, 0: none */
 	char cpu_hide[128];		/* CPUID feature names to hide */
 };

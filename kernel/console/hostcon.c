@@ -18,6 +18,8 @@
 #include "kernel/cpu/acpi.h"
 #include "kernel/cpu/apic.h"
 #include "kernel/cpu/irq.h"
+#include "kernel/lib/addr.h"
+#include "kernel/lib/errno.h"
 #include "kernel/lib/lib.h"
 #include "kernel/lib/x86.h"
 #include "kernel/sched/clock.h"
@@ -25,6 +27,8 @@
 #include "kernel/sync/log.h"
 #include "kernel/sync/percpu.h"
 #include "kernel/sync/spinlock.h"
+#include "mm/heap.h"
+#include "mm/hostpt.h"
 
 #define RING	       16384u /* power of two */
 #define RX_RING	       1024u  /* power of two */
@@ -420,6 +424,26 @@ static void fb_main(void *arg)
 	}
 }
 
+static int map_framebuffer(const struct boot_fb *fb)
+{
+	size_t nbytes = fbcon_nbytes(fb);
+	char *cells;
+	void *va;
+	int err;
+
+	if (!nbytes)
+		return -ENODEV;
+	cells = kzalloc(nbytes);
+	if (!cells)
+		return -ENOMEM;
+	err = hostpt_map_wc(hpa(fb->base), 4ull * fb->stride * fb->height, &va);
+	if (err)
+		kfree(cells);
+	else
+		fbcon_init(fb, va, cells);
+	return err;
+}
+
 int hostcon_add_framebuffer(const struct boot_fb *fb)
 {
 	static const struct thread_params params = {
@@ -428,7 +452,7 @@ int hostcon_add_framebuffer(const struct boot_fb *fb)
 		.class = THREAD_SERVICE,
 	};
 	struct thread *t;
-	int err = fbcon_init(fb);
+	int err = map_framebuffer(fb);
 
 	if (err)
 		return err;

@@ -20,7 +20,8 @@ void hostcon_init(uint16_t port, uint32_t baud);
  */
 void hostcon_start(void);
 
-/* Shows the console on the framebuffer too. Thread context. 0, -ENOMEM. */
+/* Shows the console on the framebuffer too. Thread context. -ENODEV: it
+ * is of no use. -ENOMEM. */
 MUST_CHECK int hostcon_add_framebuffer(const struct boot_fb *fb);
 
 /* Any context but NMI/#MC. May drop (and count) output when the buffer is full.

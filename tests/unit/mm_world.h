@@ -52,7 +52,7 @@ static inline void world_idle(void)
 }
 
 static inline struct gspace *world_vm(const char *name, uint64_t nbytes,
-				      enum config_commit commit)
+				      enum commit_policy commit)
 {
 	const struct gspace_params p = {
 		.name = name,

@@ -5,6 +5,7 @@
  *
  * Sources: vmx/devices/lapic.c vmx/devices/lapic_regs.c vmx/devices/lapic_ipi.c
  * Sources: vmx/devices/lapic_timer.c vmx/devices/irq.c vmx/devices/ioapic.c
+ * Sources: kernel/lib/calendar.c
  * Sources: vmx/devices/pic.c vmx/devices/pit.c vmx/devices/rtc.c
  * Sources: vmx/devices/pm.c vmx/devices/uart.c vmx/devices/pci.c
  * Sources: vmx/devices/memdev.c vmx/devices/platform.c vmx/devices/fwcfg.c

@@ -91,7 +91,7 @@ static void shared_frames_are_mapped_with_their_permissions(void **state)
 
 static const struct {
 	const char *what;
-	enum config_commit commit;
+	enum commit_policy commit;
 	bool idle;	  /* clean frames are at hand */
 	uint64_t touched; /* gfn */
 	uint64_t resident;
@@ -831,7 +831,7 @@ static void model_step(void)
 	fake_cpu_id = (uint32_t)rand() % 3;
 }
 
-static void random_life(enum config_commit commit, uint64_t host)
+static void random_life(enum commit_policy commit, uint64_t host)
 {
 	memset(models, 0, sizeof(models));
 	world_boot(host);

@@ -92,7 +92,7 @@ static const char *action_name(enum config_action action)
 	return names[action];
 }
 
-static const char *commit_name(enum config_commit commit)
+static const char *commit_name(enum commit_policy commit)
 {
 	static const char *const names[] = { "huge", "around", "single" };
 

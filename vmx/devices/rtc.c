@@ -9,6 +9,7 @@
  */
 #include "vmx/devices/rtc.h"
 
+#include "kernel/lib/calendar.h"
 #include "kernel/lib/lib.h"
 #include "vmx/devices/devices_priv.h"
 
@@ -51,39 +52,6 @@ enum rtc_reg {
 /* Periodic interrupts faster than this are merged. */
 #define MIN_PERIOD_NS 100000u
 
-struct civil {
-	unsigned sec, min, hour, wday, day, month, year;
-};
-
-/* Days since 1970-01-01 of a Gregorian date; any year from 1970. */
-static int64_t days_of(unsigned year, unsigned month, unsigned day)
-{
-	/* The year starts in March, so that a leap day is its last. */
-	int64_t y = (int64_t)year - (month <= 2);
-	int64_t m = ((int64_t)month + 9) % 12;
-
-	return 365 * y + y / 4 - y / 100 + y / 400 + (153 * m + 2) / 5 +
-	       (int64_t)day - 1 - 719468;
-}
-
-static void civil_of(uint64_t seconds, struct civil *c)
-{
-	int64_t days = (int64_t)(seconds / 86400);
-	unsigned rest = (unsigned)(seconds % 86400);
-
-	c->hour = rest / 3600;
-	c->min = rest / 60 % 60;
-	c->sec = rest % 60;
-	c->wday = (unsigned)((days + 4) % 7) + 1; /* Sunday is 1 */
-	c->year = (unsigned)(1970 + days / 366);
-	while (days_of(c->year + 1, 1, 1) <= days)
-		c->year++;
-	c->month = 1;
-	while (c->month < 12 && days_of(c->year, c->month + 1, 1) <= days)
-		c->month++;
-	c->day = (unsigned)(days - days_of(c->year, c->month, 1)) + 1;
-}
-
 /* ---- register format ---- */
 
 static uint8_t encode(const struct rtc *rtc, unsigned v)
@@ -122,7 +90,7 @@ static bool is_time_reg(unsigned reg)
 	       (reg >= R_HOUR && reg <= R_YEAR && reg != R_HOUR_ALARM);
 }
 
-static void store_civil(struct rtc *rtc, const struct civil *c)
+static void store_calendar(struct rtc *rtc, const struct calendar *c)
 {
 	rtc->ram[R_SEC] = encode(rtc, c->sec);
 	rtc->ram[R_MIN] = encode(rtc, c->min);
@@ -145,29 +113,31 @@ static uint64_t guest_seconds(const struct rtc *rtc, uint64_t ns)
 
 static void refresh(struct rtc *rtc, uint64_t ns)
 {
-	struct civil c;
+	struct calendar c;
 
 	if (rtc->ram[R_B] & B_SET)
 		return;
-	civil_of(guest_seconds(rtc, ns), &c);
-	store_civil(rtc, &c);
+	calendar_from_epoch(guest_seconds(rtc, ns), &c);
+	store_calendar(rtc, &c);
 }
 
 /* The registers are the guest's new time. */
 static void adopt(struct rtc *rtc, uint64_t ns)
 {
-	unsigned month = decode(rtc, rtc->ram[R_MONTH]);
-	unsigned day = decode(rtc, rtc->ram[R_DAY]);
-	unsigned year = decode(rtc, rtc->ram[R_CENTURY]) * 100 +
-			decode(rtc, rtc->ram[R_YEAR]);
-	int64_t s;
+	const struct calendar c = {
+		.year = decode(rtc, rtc->ram[R_CENTURY]) * 100 +
+			decode(rtc, rtc->ram[R_YEAR]),
+		.month = decode(rtc, rtc->ram[R_MONTH]),
+		.day = decode(rtc, rtc->ram[R_DAY]),
+		.hour = decode_hour(rtc, rtc->ram[R_HOUR]),
+		.min = decode(rtc, rtc->ram[R_MIN]),
+		.sec = decode(rtc, rtc->ram[R_SEC]),
+	};
 
-	if (month < 1 || month > 12 || year < 1970)
+	if (c.month < 1 || c.month > 12 || c.year < 1970)
 		return; /* nonsense: the clock keeps its time */
-	s = days_of(year, month, day) * 86400 +
-	    decode_hour(rtc, rtc->ram[R_HOUR]) * 3600 +
-	    decode(rtc, rtc->ram[R_MIN]) * 60 + decode(rtc, rtc->ram[R_SEC]);
-	rtc->offset = s - (int64_t)(clock_boot_epoch() + ns / NS_PER_S);
+	rtc->offset = calendar_to_epoch(&c) -
+		      (int64_t)(clock_boot_epoch() + ns / NS_PER_S);
 }
 
 /* ---- interrupts ---- */
