@@ -13,6 +13,8 @@ const char guest_name[] = "bench";
 #define TOUCH_BASE  (16 * MIB)
 #define TOUCH_PAGES 4096u
 #define NR_BATCHES  (TOUCH_PAGES / AEROSTAT_BATCH_MAX)
+#define XAPIC_EOI   0xfee000b0u
+#define PIC_MASK    0x21 /* the master 8259's mask register */
 
 static uint64_t gfns[AEROSTAT_BATCH_MAX] __attribute__((aligned(4096)));
 
@@ -32,10 +34,12 @@ static void report(const char *name, uint64_t total, uint64_t n)
 	({                                                                     \
 		uint64_t start_ = ticks_now();                                 \
 		unsigned rounds_ = ROUNDS;                                     \
-		__asm__ volatile("1: " insn "\n\tdec %0\n\tjnz 1b"             \
-				 : "+S"(rounds_)                               \
-				 : "D"((uint32_t)AEROSTAT_HC_VERSION)          \
-				 : "rax", "rbx", "rcx", "rdx", "memory");      \
+		__asm__ volatile(                                              \
+			"1: " insn "\n\tdec %0\n\tjnz 1b"                      \
+			: "+S"(rounds_)                                        \
+			: "D"((uint32_t)AEROSTAT_HC_MEM_TARGET),               \
+			  [port] "n"(PIC_MASK), [eoi] "r"((uint64_t)XAPIC_EOI) \
+			: "rax", "rbx", "rcx", "rdx", "memory");               \
 		ticks_now() - start_;                                          \
 	})
 
@@ -43,10 +47,13 @@ static void measure_exits(void)
 {
 	uint64_t empty = LOOP("");
 
+	/* What aerostat.ko asks at each interrupt of the memory device. */
 	report("hypercall", LOOP("mov %%edi, %%eax; vmcall") - empty, ROUNDS);
 	report("cpuid",
 	       LOOP("xor %%eax, %%eax; xor %%ecx, %%ecx; cpuid") - empty,
 	       ROUNDS);
+	report("pio", LOOP("in %[port], %%al") - empty, ROUNDS);
+	report("xapic_eoi", LOOP("movl $0, (%[eoi])") - empty, ROUNDS);
 }
 
 /* Writes one word into each page of the touched range; ticks. */
@@ -113,6 +120,39 @@ static uint64_t batches(const struct pattern *p, uint64_t call)
 	return ticks;
 }
 
+/*
+ * Calls of one page each, scattered: as a driver makes them that finds a page
+ * here and there. The first in each 2 MiB block divides it.
+ */
+static void measure_single_pages(void)
+{
+	uint64_t all = 0, dividing = 0;
+
+	touch();
+	for (unsigned i = 0; i < AEROSTAT_BATCH_MAX; i++) {
+		uint64_t start, ticks;
+
+		gfns[0] = TOUCH_BASE / PAGE_NBYTES + i * NR_BATCHES;
+		start = ticks_now();
+		CHECK_EQ(hypercall(AEROSTAT_HC_MEM_INFLATE, (uint64_t)gfns, 1,
+				   0, 0),
+			 1);
+		ticks = ticks_now() - start;
+		all += ticks;
+		if (gfns[0] % AEROSTAT_BATCH_MAX == 0)
+			dividing += ticks;
+	}
+	report("inflate_one", all, AEROSTAT_BATCH_MAX);
+	report("inflate_one_dividing", dividing, NR_BATCHES);
+	hypercall(AEROSTAT_HC_MEM_DISCARD, TOUCH_BASE / PAGE_NBYTES,
+		  TOUCH_PAGES, 0, 0);
+	for (unsigned i = 0; i < AEROSTAT_BATCH_MAX; i++)
+		gfns[i] = TOUCH_BASE / PAGE_NBYTES + i * NR_BATCHES;
+	CHECK_EQ(hypercall(AEROSTAT_HC_MEM_DEFLATE, (uint64_t)gfns,
+			   AEROSTAT_BATCH_MAX, 0, 0),
+		 AEROSTAT_BATCH_MAX);
+}
+
 static void measure_balloon(const struct pattern *p)
 {
 	unsigned npages = p->nr_batches * AEROSTAT_BATCH_MAX;
@@ -135,6 +175,7 @@ void guest_main(void)
 		for (unsigned i = 0; i < sizeof(patterns) / sizeof(*patterns);
 		     i++)
 			measure_balloon(&patterns[i]);
+		measure_single_pages();
 		return;
 	}
 	measure_exits();

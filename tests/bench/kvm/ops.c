@@ -30,12 +30,15 @@
 #define TOUCH_PAGES 4096u
 #define ROUNDS	    1000u
 #define PORT_HOST   0x81u
+#define PORT_END    0x82u
 
 enum answer {
 	EMPTY,
 	HYPERCALL,
 	CPUID,
 	PORT,
+	PIC_PORT,
+	XAPIC_EOI,
 	FIRST_TOUCH,
 	TOUCHED,
 	TOUCH_AGAIN,
@@ -129,6 +132,8 @@ static void machine_create(struct machine *m, bool huge)
 	vm = must_ioctl(kvm, KVM_CREATE_VM, NULL, "KVM_CREATE_VM");
 	if (ioctl(vm, KVM_SET_TSS_ADDR, 0xfffbd000ul) < 0)
 		die("KVM_SET_TSS_ADDR");
+	/* 8259s and local APIC in the kernel, where every VMM has them. */
+	must_ioctl(vm, KVM_CREATE_IRQCHIP, NULL, "KVM_CREATE_IRQCHIP");
 	m->ram = ram_map(huge);
 	ram = (struct kvm_userspace_memory_region){
 		.memory_size = RAM_BYTES,
@@ -161,8 +166,9 @@ static void machine_run(struct machine *m)
 		case KVM_EXIT_IO:
 			if (m->run->io.port == PORT_HOST)
 				touched_reclaim(m);
+			if (m->run->io.port == PORT_END)
+				return;
 			break;
-		case KVM_EXIT_HLT: return;
 		default:
 			fprintf(stderr, "exit %u\n", m->run->exit_reason);
 			exit(1);
@@ -182,6 +188,10 @@ static void report(const struct machine *m, const char *mode)
 	       (double)all[CPUID] / ROUNDS - loop);
 	printf("bench %s_user_port %.1f\n", mode,
 	       (double)all[PORT] / ROUNDS - loop);
+	printf("bench %s_pic_port %.1f\n", mode,
+	       (double)all[PIC_PORT] / ROUNDS - loop);
+	printf("bench %s_xapic_eoi %.1f\n", mode,
+	       (double)all[XAPIC_EOI] / ROUNDS - loop);
 	printf("bench %s_first_touch %.1f\n", mode,
 	       (double)all[FIRST_TOUCH] / TOUCH_PAGES - touched);
 	printf("bench %s_touch_again %.1f\n", mode,

@@ -4,7 +4,8 @@
  *
  *	qemu boot KERNEL INITRD	    from executing QEMU to the line of /init
  *	qemu balloon KERNEL INITRD  request to target reached, 64 of 256 MiB
- *	qemu idle KERNEL INITRD	    host memory used beyond the guest's RAM
+ *	qemu idle KERNEL INITRD	    host memory used beyond the guest's RAM, and
+ *				    exits a second while it has nothing to do
  *
  * Prints `bench NAME VALUE` lines.
  */
@@ -29,6 +30,8 @@
 /* 3.5 M ticks by the guest's TSC: a few per cent of what is measured. */
 #define POLL_US	   1000
 #define LINE_BYTES 4096
+#define IDLE_S	   10u
+#define KVM_EXITS  "/sys/kernel/debug/kvm/exits"
 
 struct guest {
 	pid_t qemu;
@@ -234,14 +237,18 @@ static uint64_t file_number(const char *path, const char *field)
 
 static void measure_idle(struct guest *g, uint64_t free_before)
 {
-	uint64_t used, rss;
+	uint64_t used, rss, exits;
 
 	serial_wait(g, "ready");
-	sleep(1);
+	sleep(2);
 	used = free_before - file_number("/proc/meminfo", "MemFree:");
 	rss = guest_ram_resident(g);
 	printf("bench qemu_guest_resident_kb %llu\n", (unsigned long long)rss);
 	printf("bench qemu_fixed_kb %lld\n", (long long)(used - rss));
+	exits = file_number(KVM_EXITS, "");
+	sleep(IDLE_S);
+	printf("bench qemu_idle_exits %.1f\n",
+	       (double)(file_number(KVM_EXITS, "") - exits) / IDLE_S);
 }
 
 static void measure_boot(struct guest *g)
@@ -252,8 +259,7 @@ static void measure_boot(struct guest *g)
 	printf("bench qemu_boot %llu\n", (unsigned long long)ticks);
 	printf("bench qemu_boot_guest %llu\n", (unsigned long long)guest);
 	printf("bench qemu_boot_exits %llu\n",
-	       (unsigned long long)file_number("/sys/kernel/debug/kvm/exits",
-					       ""));
+	       (unsigned long long)file_number(KVM_EXITS, ""));
 }
 
 int main(int argc, char **argv)
