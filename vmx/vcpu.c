@@ -15,6 +15,7 @@
 #include "kernel/lib/errno.h"
 #include "kernel/lib/lib.h"
 #include "kernel/sched/clock.h"
+#include "kernel/sched/stretch.h"
 #include "kernel/sync/log.h"
 #include "mm/frame.h"
 #include "mm/heap.h"
@@ -231,7 +232,9 @@ static void run_once(struct vcpu *v)
 
 	irq_disable();
 	handle_transient(v);
+	stretch_end();
 	err = guest_stay(v);
+	stretch_begin();
 	if (err == -EAGAIN) {
 		irq_enable();
 		return;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Commands about the machine itself: cpu, log, version, uptime. */
 #include "kernel/console/shell_priv.h"
+#include "kernel/cpu/backtrace.h"
 #include "kernel/cpu/machine.h"
 #include "kernel/lib/errno.h"
 #include "kernel/lib/lib.h"
@@ -25,6 +26,8 @@ static void cpu_json(void)
 {
 	struct json *j = out_json();
 	struct cpu_stats s;
+	const char *where;
+	uint64_t offset;
 
 	json_open_array(j, NULL);
 	for (uint32_t cpu = 0; cpu < nr_cpus; cpu++) {
@@ -39,10 +42,31 @@ static void cpu_json(void)
 		json_u64(j, "switches", s.nr_switches);
 		json_u64(j, "runnable", s.nr_runnable);
 		json_str(j, "running", s.running);
+		json_u64(j, "longest_kept_ticks", s.longest_kept);
+		json_str(j, "longest_kept_by", s.kept_by);
+		where = symbol_of(s.kept_until, &offset);
+		json_str(j, "longest_kept_until", where ? where : "");
+		json_u64(j, "irq_late_ticks", s.irq_late);
 		json_close_object(j);
 	}
 	json_close_array(j);
 	out_json_end(j);
+}
+
+static uint64_t ticks_to_us(uint64_t ticks)
+{
+	return tsc_to_ns(ticks) / 1000;
+}
+
+/* How long the hypervisor keeps a CPU from others at most. */
+static void longest_text(uint32_t cpu, const struct cpu_stats *s)
+{
+	out_printf("CPU %u was kept %llu us (%llu ticks) at most, by %s; "
+		   "interrupts were late by %llu us (%llu ticks) at most\n",
+		   cpu, (unsigned long long)ticks_to_us(s->longest_kept),
+		   (unsigned long long)s->longest_kept, s->kept_by,
+		   (unsigned long long)ticks_to_us(s->irq_late),
+		   (unsigned long long)s->irq_late);
 }
 
 static void cpu_text(void)
@@ -64,6 +88,9 @@ static void cpu_text(void)
 			   (unsigned long long)s.nr_switches, s.nr_runnable,
 			   s.running);
 	}
+	for (uint32_t cpu = 0; cpu < nr_cpus; cpu++)
+		if (cpu_get_stats(cpu, &s))
+			longest_text(cpu, &s);
 }
 
 int cmd_cpu(const struct shell_args *a)

@@ -21,11 +21,13 @@
 #include "kernel/lib/lib.h"
 #include "kernel/lib/x86.h"
 #include "kernel/sched/runq.h"
+#include "kernel/sched/stretch.h"
 #include "mm/frame.h"
 
 #define SLICE_US       10000u /* a turn, when others wait */
 #define GRANULARITY_US 2000u  /* lead that a running vCPU may keep */
 #define BONUS_US       5000u  /* credit for having slept */
+#define SHARE_US       200u   /* long work of a service, between vCPUs' turns */
 
 struct cpu_sched {
 	struct spinlock lock;	/* LOCK_RUNQ, irqsave */
@@ -271,6 +273,7 @@ static NOINLINE void finish_switch(void)
 	balance(s);
 	if (t->switch_in)
 		t->switch_in(t->arg);
+	stretch_begin();
 }
 
 void sched_thread_begin(void)
@@ -316,6 +319,7 @@ static void switch_away(enum thread_state state)
 	struct thread *prev = s->current;
 	struct thread *next;
 
+	stretch_end();
 	if (prev->switch_out)
 		prev->switch_out(prev->arg);
 	if (spin_any_held())
@@ -388,11 +392,23 @@ void sched_yield_cpu(void)
 	uint64_t flags = irq_save();
 
 	if (nothing_to_yield_to(this_sched())) {
+		stretch_end();
+		stretch_begin();
 		irq_restore(flags);
 		return;
 	}
 	switch_away(THREAD_READY);
 	irq_restore(flags);
+}
+
+void sched_leave_vcpus_time(void)
+{
+	struct cpu_sched *s = this_sched();
+	uint64_t now = rdtsc(), ran = now - READ_ONCE(s->since);
+
+	if (thread_self()->class == THREAD_SERVICE &&
+	    READ_ONCE(s->rq.nr_waiting) && ran >= tsc_khz * SHARE_US / 1000)
+		thread_park_until(now + ran);
 }
 
 /* Takes a waiting thread from another CPU. True: one is queued here now. */
@@ -439,7 +455,9 @@ static void idle_halt(void)
 		return;
 	}
 	/* `sti` lets interrupts in only after `hlt` has begun. */
+	stretch_end();
 	__asm__ volatile("sti; hlt" : : : "memory");
+	stretch_begin();
 }
 
 void sched_idle(void)
@@ -520,6 +538,7 @@ uint64_t thread_runtime(const struct thread *t)
 bool cpu_get_stats(uint32_t cpu, struct cpu_stats *out)
 {
 	struct cpu_sched *s = &scheds[cpu];
+	struct stretch_stats kept;
 	uint64_t flags, total;
 
 	if (cpu >= nr_cpus || !s->online)
@@ -534,5 +553,10 @@ bool cpu_get_stats(uint32_t cpu, struct cpu_stats *out)
 	total = rdtsc() - s->start;
 	spin_unlock_irqrestore(&s->lock, flags);
 	out->busy_ticks = total - min(total, out->idle_ticks);
+	stretch_get(cpu, &kept);
+	out->longest_kept = kept.longest;
+	out->irq_late = kept.irq_late;
+	out->kept_until = kept.where;
+	str_copy(out->kept_by, kept.who, sizeof(out->kept_by));
 	return true;
 }

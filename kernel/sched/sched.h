@@ -33,6 +33,9 @@ void sched_park(void);
 void sched_yield_cpu(void);
 NORETURN void sched_exit(void);
 
+/* The caller, if a service thread at long work, lets waiting vCPUs run. */
+void sched_leave_vcpus_time(void);
+
 /* True once t is dead and no CPU uses its stack any more. */
 bool sched_is_gone(const struct thread *t);
 

@@ -124,7 +124,7 @@ static void lock_worker(void *arg)
 		spin_lock(&test_spin);
 		WRITE_ONCE(under_spin, READ_ONCE(under_spin) + 1);
 		spin_unlock(&test_spin);
-		cond_resched();
+		thread_give_way();
 	}
 }
 

@@ -8,6 +8,7 @@
 #include "kernel/lib/lib.h"
 #include "kernel/lib/x86.h"
 #include "kernel/sched/sched.h"
+#include "kernel/sched/stretch.h"
 #include "mm/heap.h"
 #include "mm/hostpt.h"
 
@@ -129,4 +130,14 @@ void thread_sleep_ns(uint64_t ns)
 void thread_yield(void)
 {
 	sched_yield_cpu();
+}
+
+void thread_give_way(void)
+{
+	stretch_end();
+	stretch_begin();
+	if (need_resched())
+		sched_yield_cpu();
+	else
+		sched_leave_vcpus_time();
 }

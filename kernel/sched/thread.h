@@ -63,11 +63,12 @@ static inline bool need_resched(void)
 	return v != 0;
 }
 
-/* For long loops in service threads. No spinlock held. */
-static inline void cond_resched(void)
-{
-	if (unlikely(need_resched()))
-		thread_yield();
-}
+/*
+ * For long work, between pieces of it: lets whoever wants the CPU have it. A
+ * service thread, which vCPUs can't displace, leaves them every other moment.
+ * The caller may go on at once, or on another CPU. No spinlock held. No path
+ * works longer than STRETCH_MAX_TICKS between two calls.
+ */
+void thread_give_way(void);
 
 #endif

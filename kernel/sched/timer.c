@@ -18,6 +18,7 @@
 #include "kernel/lib/x86.h"
 #include "kernel/sched/clock.h"
 #include "kernel/sched/clock_priv.h"
+#include "kernel/sched/stretch.h"
 #include "kernel/sync/percpu.h"
 #include "kernel/sync/spinlock.h"
 
@@ -33,6 +34,7 @@ struct timer_queue {
 	struct timer *running; /* its fn runs now [lock] */
 	uint64_t hardware;     /* what the APIC is set for; ~0: off [lock] */
 	bool held;	       /* the APIC is left alone [own CPU] */
+	bool backlog;	       /* run_due() left some that are due [lock] */
 	struct cpu *cpu;       /* its timer_next mirrors the first [const] */
 } ALIGNED(64);
 
@@ -77,11 +79,19 @@ static void disarm(struct timer_queue *q, struct timer *t)
 /* Runs what is due, but not more than RUN_MAX. Own queue, locked. */
 static void run_due(struct timer_queue *q)
 {
+	bool backlog = q->backlog;
+
+	q->backlog = true;
 	for (unsigned i = 0; i < RUN_MAX; i++) {
 		struct timer *t = first(q);
+		uint64_t now = rdtsc();
 
-		if (!t || t->deadline > rdtsc())
+		if (!t || t->deadline > now) {
+			q->backlog = false;
 			break;
+		}
+		if (i == 0 && !backlog)
+			stretch_irq_late(now - t->deadline);
 		disarm(q, t);
 		q->running = t;
 		spin_unlock(&q->lock);
@@ -137,6 +147,7 @@ void timer_init_cpu(void)
 	prioq_init(&q->timers);
 	q->hardware = UINT64_MAX;
 	q->held = false;
+	q->backlog = false;
 	q->cpu = this_cpu();
 	publish(q);
 	irq_register(IRQ_VEC_TIMER, timer_interrupt);
@@ -186,6 +197,8 @@ void timer_arm(struct timer *t, uint64_t tsc_deadline)
 	uint64_t flags = irq_save();
 	struct timer_queue *q = take_for_arming(t);
 
+	/* One in the past is due now, and not late. */
+	tsc_deadline = max(tsc_deadline, rdtsc());
 	t->deadline = min(tsc_deadline, DEADLINE_MAX);
 	prioq_insert(&q->timers, &t->node, t->deadline);
 	WRITE_ONCE(t->armed, true);

@@ -16,6 +16,7 @@
 #include "kernel/console/hostcon.h"
 #include "kernel/console/shell.h"
 #include "kernel/console/shell_priv.h"
+#include "kernel/cpu/backtrace.h"
 #include "kernel/cpu/machine.h"
 #include "kernel/lib/errno.h"
 #include "kernel/lib/selftest.h"
@@ -125,8 +126,18 @@ bool cpu_get_stats(uint32_t cpu, struct cpu_stats *out)
 	*out = (struct cpu_stats){ .apic_id = cpu,
 				   .busy_ticks = 250000,
 				   .idle_ticks = 750000,
-				   .running = "idle" };
+				   .running = "idle",
+				   .longest_kept = 120000,
+				   .irq_late = 3000,
+				   .kept_by = "console" };
 	return true;
+}
+
+const char *symbol_of(uint64_t addr, uint64_t *offset)
+{
+	(void)addr;
+	*offset = 0;
+	return NULL;
 }
 
 void frame_get_stats(struct frame_stats *out)

@@ -202,7 +202,9 @@ static const struct {
 	{ "cpu", "CPU APIC    BUSY            TICKS       IRQS   SWITCHES "
 		 "READY RUNNING\n"
 		 "  0    0  25.0 %           250000          0          0     "
-		 "0 idle\n" },
+		 "0 idle\n"
+		 "CPU 0 was kept 120 us (120000 ticks) at most, by console; "
+		 "interrupts were late by 3 us (3000 ticks) at most\n" },
 	{ "vm list -j",
 	  "[{\"name\":\"web\",\"id\":1,\"state\":\"running\",\"vcpus\":1,"
 	  "\"size\":268435456,\"resident\":50855936,\"uptime_ms\":90061000,"

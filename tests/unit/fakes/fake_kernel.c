@@ -13,6 +13,7 @@
 #include "fakes.h"
 #include "kernel/cpu/stop.h"
 #include "kernel/lib/bug.h"
+#include "kernel/sched/stretch.h"
 #include "kernel/sync/spinlock.h"
 #include "mm/heap.h"
 
@@ -195,6 +196,23 @@ WEAK void thread_unpark(struct thread *t)
 
 WEAK void thread_yield(void)
 {
+}
+
+void (*fake_give_way_hook)(void);
+unsigned fake_nr_ways_given;
+
+WEAK void thread_give_way(void)
+{
+	if (nr_held)
+		panic("thread_give_way under %s", held[nr_held - 1]->name);
+	fake_nr_ways_given++;
+	if (fake_give_way_hook)
+		fake_give_way_hook();
+}
+
+WEAK void stretch_irq_late(uint64_t ticks)
+{
+	(void)ticks;
 }
 
 WEAK void waitq_init(struct waitq *wq)

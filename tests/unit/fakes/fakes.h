@@ -34,6 +34,13 @@ void fake_clock_advance(uint64_t ticks);
  * wake the thread.
  */
 extern void (*fake_park_hook)(void);
+
+/*
+ * thread_give_way(), which must be called without a spinlock, calls this: what
+ * others do to the space meanwhile. NULL: nothing.
+ */
+extern void (*fake_give_way_hook)(void);
+extern unsigned fake_nr_ways_given;
 extern unsigned fake_nr_unparks;
 
 /* The last log line (without level and room), and how many of each level. */

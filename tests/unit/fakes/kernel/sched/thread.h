@@ -4,18 +4,12 @@
 #define FAKES_KERNEL_THREAD_H
 
 #define need_resched hardware_need_resched
-#define cond_resched hardware_cond_resched
 #include "../../../../../kernel/sched/thread.h"
 #undef need_resched
-#undef cond_resched
 
 static inline bool need_resched(void)
 {
 	return false;
-}
-
-static inline void cond_resched(void)
-{
 }
 
 #endif
