@@ -8,10 +8,8 @@
  */
 #include "kernel/lib/bug.h"
 #include "kernel/lib/errno.h"
+#include "kernel/sched/thread.h"
 #include "mm/gspace_priv.h"
-
-/* Pages that one hold of the lock may take back: some 0.1 ms. */
-#define DISCARD_BATCH 8192u
 
 /* ---- dividing ---- */
 
@@ -77,29 +75,35 @@ static int split_to_fit(struct gspace *gs, const struct region *r, gfn_t g,
 
 /* ---- taking ranges ---- */
 
-int gspace_take(struct gspace *gs, const struct region *r, gfn_t g,
-		uint64_t npages, uint32_t states, struct frame_chain *ch,
-		bool *flush)
+/* Dealing with a block or a hole costs as much as so many small pages. */
+#define ENTRY_COST 8u
+
+int gspace_take_piece(struct gspace *gs, struct taking *t,
+		      struct frame_chain *ch, bool *flush)
 {
-	while (npages) {
-		uint64_t idx = region_index(r, g), n, hollow;
+	uint64_t cost = 0;
+
+	while (t->npages && cost < GSPACE_PIECE) {
+		uint64_t idx = region_index(t->r, t->g), n, hollow;
 		int err;
 
-		err = split_to_fit(gs, r, g, npages, states);
+		err = split_to_fit(gs, t->r, t->g, t->npages, t->states);
 		if (err)
 			return err;
 		hollow = gs->ram.nr[PG_HOLLOW];
-		n = mobject_take(&gs->ram, idx, npages, states, ch);
+		cost += mobject_find_page(&gs->ram, idx) ? MOBJECT_FANOUT
+							 : ENTRY_COST;
+		n = mobject_take(&gs->ram, idx, t->npages, t->states, ch);
 		if (gs->ram.nr[PG_HOLLOW] != hollow) {
 			bool present = false;
 
 			/* Blocks that stick out were split above. */
-			BUG_ON(stage2_unmap_range(gs->s2, g, n, &present));
+			BUG_ON(stage2_unmap_range(gs->s2, t->g, n, &present));
 			*flush |= present;
 			mobject_prune(&gs->ram, idx);
 		}
-		g = gfn_add(g, n);
-		npages -= n;
+		t->g = gfn_add(t->g, n);
+		t->npages -= n;
 	}
 	return 0;
 }
@@ -122,15 +126,14 @@ static bool range_is_ram(struct gspace *gs, gfn_t g, uint64_t npages)
 	return true;
 }
 
-/* One batch: *g and *npages move on. */
-static int discard_batch(struct gspace *gs, gfn_t *g, uint64_t *npages,
+/* One piece: *g and *npages move on. */
+static int discard_piece(struct gspace *gs, gfn_t *g, uint64_t *npages,
 			 uint64_t *taken)
 {
-	const uint32_t states = 1u << PG_RESIDENT | 1u << PG_ZERO;
+	struct taking t = { .g = *g,
+			    .states = 1u << PG_RESIDENT | 1u << PG_ZERO };
 	struct frame_chain ch = FRAME_CHAIN_INIT;
-	struct region *r;
 	bool flush = false;
-	uint64_t n;
 	int err;
 
 	gspace_lock_unfrozen(gs);
@@ -138,10 +141,9 @@ static int discard_batch(struct gspace *gs, gfn_t *g, uint64_t *npages,
 		spin_unlock(&gs->lock);
 		return -EINVAL;
 	}
-	r = region_find_ram(gs, *g);
-	n = min(*npages, r->first.raw + r->npages - g->raw);
-	n = min(n, DISCARD_BATCH - g->raw % DISCARD_BATCH);
-	err = gspace_take(gs, r, *g, n, states, &ch, &flush);
+	t.r = region_find_ram(gs, *g);
+	t.npages = min(*npages, t.r->first.raw + t.r->npages - g->raw);
+	err = gspace_take_piece(gs, &t, &ch, &flush);
 	gs->count.nr_discarded += ch.npages;
 	spin_unlock(&gs->lock);
 
@@ -149,8 +151,8 @@ static int discard_batch(struct gspace *gs, gfn_t *g, uint64_t *npages,
 		gspace_flush(gs);
 	*taken += ch.npages;
 	frame_free_chain(&ch);
-	*g = gfn_add(*g, n);
-	*npages -= n;
+	*npages -= t.g.raw - g->raw;
+	*g = t.g;
 	return err;
 }
 
@@ -159,8 +161,10 @@ int gspace_discard(struct gspace *gs, gfn_t g, uint64_t npages, uint64_t *taken)
 	int err = 0;
 
 	*taken = 0;
-	while (npages && !err)
-		err = discard_batch(gs, &g, &npages, taken);
+	while (npages && !err) {
+		err = discard_piece(gs, &g, &npages, taken);
+		thread_give_way();
+	}
 	return err;
 }
 
@@ -172,9 +176,26 @@ struct batch {
 	const uint64_t *gfns;
 	unsigned npages; /* of which the limits allow */
 	unsigned done;
+	unsigned nr_divided; /* tables made in this piece */
 	struct frame_chain ch;
 	bool flush;
 };
+
+/*
+ * A batch whose pages lie in as many 2 MiB blocks divides them all, at some
+ * 10,000 ticks each: after so many the lock and the CPU are let go.
+ */
+#define PIECE_DIVISIONS 16u
+
+static void piece_begin(struct batch *b)
+{
+	b->nr_divided = 0;
+}
+
+static bool piece_is_over(const struct batch *b)
+{
+	return b->nr_divided >= PIECE_DIVISIONS;
+}
 
 /*
  * The pages of the batch that come next lie in one 2 MiB range: those whose
@@ -233,6 +254,7 @@ static int stretch_open(struct batch *b, const struct region *r,
 	uint64_t *e;
 	int err;
 
+	b->nr_divided += !mobject_find_page(&b->gs->ram, region_index(r, g));
 	err = gspace_split_to_page(b->gs, r, g, &e);
 	if (err)
 		return err;
@@ -350,25 +372,47 @@ static uint64_t balloon_room(const struct gspace *gs)
 	return usable > gs->min ? usable - gs->min : 0;
 }
 
+/* One hold of the lock: as much of the batch as it may cost. */
+static int inflate_piece(struct batch *b, unsigned npages)
+{
+	struct gspace *gs = b->gs;
+	unsigned before = b->done;
+	uint64_t room;
+	int err = 0;
+
+	gspace_lock_unfrozen(gs);
+	room = balloon_room(gs);
+	b->npages = before + (unsigned)min((uint64_t)npages - before, room);
+	piece_begin(b);
+	while (b->done < b->npages && !err && !piece_is_over(b))
+		err = inflate_next(b);
+	if (!err && b->done == b->npages && b->done < npages)
+		err = -ENOSPC;
+	gs->count.nr_inflated += b->done - before;
+	spin_unlock(&gs->lock);
+
+	if (b->flush)
+		gspace_flush(gs);
+	b->flush = false;
+	frame_free_chain(&b->ch);
+	return err;
+}
+
 int gspace_inflate(struct gspace *gs, const uint64_t *gfns, unsigned npages,
 		   unsigned *done)
 {
 	struct batch b = { .gs = gs, .gfns = gfns };
-	int err = 0;
+	int err;
 
 	BUG_ON(npages > GSPACE_BATCH_MAX);
-	gspace_lock_unfrozen(gs);
-	b.npages = (unsigned)min((uint64_t)npages, balloon_room(gs));
-	while (b.done < b.npages && !err)
-		err = inflate_next(&b);
-	gs->count.nr_inflated += b.done;
-	spin_unlock(&gs->lock);
-
-	if (b.flush)
-		gspace_flush(gs);
-	frame_free_chain(&b.ch);
+	for (;;) {
+		err = inflate_piece(&b, npages);
+		if (err || b.done == npages)
+			break;
+		thread_give_way();
+	}
 	*done = b.done;
-	return !err && b.done < npages ? -ENOSPC : err;
+	return err;
 }
 
 /* Up to the first page that is not ballooned. */
@@ -413,18 +457,34 @@ static int deflate_next(struct batch *b)
 	return err;
 }
 
+static int deflate_piece(struct batch *b)
+{
+	struct gspace *gs = b->gs;
+	unsigned before = b->done;
+	int err = 0;
+
+	gspace_lock_unfrozen(gs);
+	piece_begin(b);
+	while (b->done < b->npages && !err && !piece_is_over(b))
+		err = deflate_next(b);
+	gs->count.nr_deflated += b->done - before;
+	spin_unlock(&gs->lock);
+	return err;
+}
+
 int gspace_deflate(struct gspace *gs, const uint64_t *gfns, unsigned npages,
 		   unsigned *done)
 {
 	struct batch b = { .gs = gs, .gfns = gfns, .npages = npages };
-	int err = 0;
+	int err;
 
 	BUG_ON(npages > GSPACE_BATCH_MAX);
-	gspace_lock_unfrozen(gs);
-	while (b.done < npages && !err)
-		err = deflate_next(&b);
-	gs->count.nr_deflated += b.done;
-	spin_unlock(&gs->lock);
+	for (;;) {
+		err = deflate_piece(&b);
+		if (err || b.done == npages)
+			break;
+		thread_give_way();
+	}
 	*done = b.done;
 	return err;
 }

@@ -55,24 +55,41 @@ int gspace_create(const struct gspace_params *p, struct gspace **out)
 	return 0;
 }
 
-/* Everything that was RAM becomes hollow; `states` as in mobject_take(). */
-static void hollow_out(struct gspace *gs, uint32_t states)
+/* One piece of t; 0, or an error of gspace_take_piece(). */
+static int take_and_free(struct gspace *gs, struct taking *t)
 {
 	struct frame_chain ch = FRAME_CHAIN_INIT;
 	bool flush = false;
+	int err;
 
 	gspace_lock_unfrozen(gs);
-	for (unsigned i = 0; i < gs->nr_ram_regions; i++) {
-		struct region *r = &gs->regions[i];
-
-		/* Whole regions: nothing sticks out, so nothing is split. */
-		BUG_ON(gspace_take(gs, r, r->first, r->npages, states, &ch,
-				   &flush));
-	}
+	err = gspace_take_piece(gs, t, &ch, &flush);
 	spin_unlock(&gs->lock);
 	if (flush)
 		gspace_flush(gs);
 	frame_free_chain(&ch);
+	return err;
+}
+
+/*
+ * Everything that was RAM becomes hollow; `states` as in mobject_take(). RAM
+ * regions never change, so that no lock need be held between pieces.
+ */
+static void hollow_out(struct gspace *gs, uint32_t states)
+{
+	for (unsigned i = 0; i < gs->nr_ram_regions; i++) {
+		struct region *r = &gs->regions[i];
+		struct taking t = { .r = r,
+				    .g = r->first,
+				    .npages = r->npages,
+				    .states = states };
+
+		while (t.npages) {
+			/* Whole regions: nothing sticks out or is split. */
+			BUG_ON(take_and_free(gs, &t));
+			thread_give_way();
+		}
+	}
 }
 
 /* The unplugged pages are in no region. */

@@ -119,12 +119,31 @@ MUST_CHECK int gspace_split_to_page(struct gspace *gs, const struct region *r,
 				    gfn_t g, uint64_t **e);
 
 /*
- * Pages of [g, g + npages), within r, whose state is in `states` become hollow
- * and lose their leaves; frames go to ch. *flush becomes true if any
- * leaf was present. 0, -ENOMEM (a prefix was taken). Locked.
+ * A range that is being taken back, piece by piece. The pages of [g, g +
+ * npages), within r, whose state is in `states` become hollow and lose their
+ * leaves.
  */
-MUST_CHECK int gspace_take(struct gspace *gs, const struct region *r, gfn_t g,
-			   uint64_t npages, uint32_t states,
-			   struct frame_chain *ch, bool *flush);
+struct taking {
+	const struct region *r;
+	gfn_t g;	 /* what is left to do */
+	uint64_t npages; /* likewise */
+	uint32_t states;
+};
+
+/*
+ * Takes a piece and moves t on: at least one entry, at most GSPACE_PIECE
+ * worth of work, so that nobody waits long for the lock. Frames go to ch;
+ * *flush becomes true if any leaf was present. 0, -ENOMEM (t points at what
+ * could not be divided). Locked.
+ */
+MUST_CHECK int gspace_take_piece(struct gspace *gs, struct taking *t,
+				 struct frame_chain *ch, bool *flush);
+
+/*
+ * What one hold of the lock may cost, in small pages taken back. One costs
+ * some 40 ticks, and up to 120 more when its frame is freed alone: with the
+ * flush a piece stays far below STRETCH_MAX_TICKS.
+ */
+#define GSPACE_PIECE 2048u
 
 #endif

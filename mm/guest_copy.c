@@ -7,6 +7,7 @@
 #include "kernel/lib/directmap.h"
 #include "kernel/lib/errno.h"
 #include "kernel/lib/lib.h"
+#include "kernel/sched/thread.h"
 #include "mm/gspace_priv.h"
 
 enum copy_kind { COPY_READ, COPY_WRITE, COPY_ZERO };
@@ -71,6 +72,9 @@ static int copy_piece(struct gspace *gs, const struct piece *p,
 	return 0;
 }
 
+/* Long copies (a kernel that is loaded) give way after so many bytes. */
+#define COPY_PIECE (16 * PAGE_SIZE)
+
 static int copy(struct gspace *gs, gpa_t a, void *buf, uint64_t nbytes,
 		enum copy_kind kind)
 {
@@ -99,6 +103,8 @@ static int copy(struct gspace *gs, gpa_t a, void *buf, uint64_t nbytes,
 		a = gpa(a.raw + p.nbytes);
 		buf = buf ? (char *)buf + p.nbytes : NULL;
 		nbytes -= p.nbytes;
+		if (unlikely(a.raw % COPY_PIECE == 0 && nbytes > COPY_PIECE))
+			thread_give_way();
 	}
 	return 0;
 }
