@@ -23,6 +23,7 @@
  */
 #include "kernel/lib/bug.h"
 #include "kernel/lib/errno.h"
+#include "kernel/sched/thread.h"
 #include "mm/gspace_priv.h"
 
 #define AROUND_PAGES 16u
@@ -371,6 +372,22 @@ static ALWAYS_INLINE int resolve(struct fault *f, enum gspace_access a)
 
 /* ---- the two ways in ---- */
 
+/* Zeroing it takes as long as all else together: piece by piece. */
+static void get_spare(struct spare_block *spare)
+{
+	const uint64_t piece = PAGES_2M / 8;
+
+	if (frame_alloc(ORDER_2M, FRAME_DATA, FA_GUEST, &spare->first)) {
+		spare->denied = true;
+		return;
+	}
+	for (uint64_t at = 0; at < PAGES_2M; at += piece) {
+		frames_zero(hfn_add(spare->first, at), piece);
+		thread_give_way();
+	}
+	spare->there = true;
+}
+
 static NOINLINE int fault_patient(struct fault *f, enum gspace_access a)
 {
 	struct spare_block spare = { .there = false };
@@ -386,11 +403,7 @@ static NOINLINE int fault_patient(struct fault *f, enum gspace_access a)
 		if (err != -EAGAIN)
 			break;
 		/* It wants a block. Then from the start: all may change. */
-		if (frame_alloc(ORDER_2M, FRAME_DATA, FA_ZERO | FA_GUEST,
-				&spare.first))
-			spare.denied = true;
-		else
-			spare.there = true;
+		get_spare(&spare);
 	}
 	if (spare.there)
 		frame_free_clean(spare.first, ORDER_2M);
@@ -407,7 +420,9 @@ int gspace_fault(struct gspace *gs, gfn_t g, enum gspace_access a,
 
 	if (!(flags & GF_ATOMIC))
 		return fault_patient(&f, a);
-	spin_lock(&gs->lock);
+	/* Who holds it may be at work on a whole piece. */
+	if (unlikely(!spin_trylock(&gs->lock)))
+		return -EAGAIN;
 	if (likely(!gs->frozen))
 		err = resolve(&f, a);
 	spin_unlock(&gs->lock);

@@ -10,6 +10,7 @@
 #include "kernel/lib/bug.h"
 #include "kernel/lib/errno.h"
 #include "kernel/lib/lib.h"
+#include "kernel/lib/x86.h"
 #include "kernel/sync/percpu.h"
 #include "mm/frame_priv.h"
 #include "mm/memwait.h"
@@ -108,6 +109,18 @@ static unsigned refill_order(const struct zone *z, enum block_kind k)
 	return !(have & medium) && (have & fragments) ? 0 : CACHE_ORDER;
 }
 
+/*
+ * Locks a zone for taking. With interrupts off (the exit fast path) nobody
+ * waits for another CPU: false, and the caller fails; the slow path comes back.
+ */
+static bool lock_zone(struct zone *z)
+{
+	if (unlikely(!irqs_enabled()))
+		return spin_trylock(&z->lock);
+	spin_lock(&z->lock);
+	return true;
+}
+
 /* True if the stack holds a frame of kind k now. */
 static bool refill(struct frame_stack *st, struct zone *z, enum block_kind k,
 		   unsigned flags)
@@ -118,7 +131,8 @@ static bool refill(struct frame_stack *st, struct zone *z, enum block_kind k,
 	/* Often there is no clean memory at all: no need to lock for that. */
 	if (!READ_ONCE(z->nr_free[k]))
 		return false;
-	spin_lock(&z->lock);
+	if (!lock_zone(z))
+		return false;
 	/* A batch taken from the reserve would reach guests later. */
 	if (!zone_may_take(z, CACHE_BATCH, FA_GUEST)) {
 		if (zone_may_take(z, 1, flags) && buddy_take(z, 0, k, &first))
@@ -163,7 +177,8 @@ static bool take_block(unsigned order, enum block_kind k, unsigned flags,
 		struct zone *z = nth_zone(i);
 		bool ok;
 
-		spin_lock(&z->lock);
+		if (!lock_zone(z))
+			continue;
 		ok = zone_may_take(z, 1ull << order, flags);
 		ok = ok && (buddy_take(z, order, k, out) ||
 			    (k == BLOCK_DIRTY && buddy_join_mixed(z, order) &&
@@ -192,8 +207,7 @@ static int take_zeroed(unsigned order, unsigned flags, hfn_t *out)
 		return -EAGAIN;
 	if (!take(order, BLOCK_DIRTY, flags, out))
 		return -ENOMEM;
-	zero_frames(*out, 1ull << order);
-	__atomic_fetch_add(&nr_zeroed_fault, 1ull << order, __ATOMIC_RELAXED);
+	frames_zero(*out, 1ull << order);
 	return 0;
 }
 

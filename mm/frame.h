@@ -80,7 +80,8 @@ _Static_assert(sizeof(struct frame) <= 32, "0.8 % of RAM");
 /*
  * Allocates a block of 2^order frames of the given type and stores its first
  * frame. 0, -ENOMEM, -EAGAIN (FA_CLEAN_ONLY: no clean block). Any thread
- * context, interrupts on or off; takes LOCK_FRAMES.
+ * context; takes LOCK_FRAMES. With interrupts off it doesn't wait for that
+ * lock: while another CPU holds it, -ENOMEM (or -EAGAIN) is possible.
  */
 MUST_CHECK int frame_alloc(unsigned order, enum frame_type type, unsigned flags,
 			   hfn_t *out);
@@ -179,6 +180,9 @@ void frame_get_stats(struct frame_stats *out);
  * pool. True if there was something to do. Called by the idle loop.
  */
 bool frame_zero_some(void);
+
+/* Fills frames of the caller's with zeros, and counts them. */
+void frames_zero(hfn_t first, uint64_t npages);
 
 /* The shared zero frame (never freed). */
 hfn_t frame_zero(void);

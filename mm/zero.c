@@ -29,6 +29,12 @@ void zero_frames(hfn_t first, uint64_t npages)
 			 : "memory");
 }
 
+void frames_zero(hfn_t first, uint64_t npages)
+{
+	zero_frames(first, npages);
+	__atomic_fetch_add(&nr_zeroed_fault, npages, __ATOMIC_RELAXED);
+}
+
 /*
  * Ahead of time nobody wants the lines in this CPU's cache, and the neighbour's
  * should stay there: non-temporal stores.
