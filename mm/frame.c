@@ -37,6 +37,8 @@ struct frame_cache {
 	 * sum over CPUs has a meaning. FRAME_FREE is counted in the zones.
 	 */
 	int64_t nr_type[FRAME_NR_TYPES]; /* [this CPU; others read] */
+	/* Frames taken and given back here, ever. [likewise] */
+	uint64_t nr_moves;
 } ALIGNED(1024);
 _Static_assert(sizeof(struct frame_stack) == 256, "index by shift");
 _Static_assert(sizeof(struct frame_cache) == 1024, "index by shift");
@@ -51,7 +53,19 @@ unsigned nr_zones;
 
 void frame_count(enum frame_type type, int64_t npages)
 {
-	caches[cpu_id()].nr_type[type] += npages;
+	struct frame_cache *c = &caches[cpu_id()];
+
+	c->nr_type[type] += npages;
+	c->nr_moves += (uint64_t)(npages < 0 ? -npages : npages);
+}
+
+uint64_t frame_nr_moves(void)
+{
+	uint64_t n = 0;
+
+	for (unsigned i = 0; i < MAX_CPUS; i++)
+		n += READ_ONCE(caches[i].nr_moves);
+	return n;
 }
 
 void frame_init(void)
@@ -248,6 +262,7 @@ int frame_alloc(unsigned order, enum frame_type type, unsigned flags,
 	fr->refs = 1;
 	fr->owner = NULL;
 	c->nr_type[type]++;
+	c->nr_moves++;
 	return 0;
 }
 
@@ -303,6 +318,7 @@ static void free_block(hfn_t first, unsigned order, enum block_kind k)
 
 	BUG_ON(fr->type <= FRAME_FREE || fr->order != order);
 	c->nr_type[fr->type] -= 1ll << order;
+	c->nr_moves += 1ull << order;
 	if (order == 0 && !memwait_pending())
 		cache_put(c, first, k);
 	else
@@ -333,10 +349,21 @@ void frame_free_run(hfn_t first, uint64_t npages, enum frame_type type)
 void frame_chain_begin(struct frame_chain *ch, struct frame *fr,
 		       uint32_t npages)
 {
+	uint64_t at = frame_hfn(fr).raw % PAGES_2M;
+	uint32_t room = (uint32_t)(PAGES_2M - at);
+
 	BUG_ON(fr->type != FRAME_DATA || fr->flags & FRAME_F_LEAVING);
-	fr->flags = FRAME_F_LEAVING;
-	fr->order = 0;
-	fr->refs = npages;
+	if (at && npages > room) {
+		/* Not a block: at most as many again begin the next 2 MiB. */
+		frame_chain_add(ch, frame_hfn(fr), room);
+		fr += room;
+		npages -= room;
+		BUG_ON(npages > PAGES_2M);
+	}
+	/* Whoever walks the records sees a block of that size throughout. */
+	WRITE_ONCE(fr->refs, npages);
+	WRITE_ONCE(fr->kind,
+		   frame_kind(FRAME_DATA, 0, fr->node, FRAME_F_LEAVING));
 	fr->free.next =
 		ch->last ? (uint32_t)frame_hfn(ch->last).raw : FRAME_NIL;
 	ch->last = fr;

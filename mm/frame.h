@@ -148,7 +148,9 @@ void frame_chain_begin(struct frame_chain *ch, struct frame *fr,
 static inline void frame_chain_add(struct frame_chain *ch, hfn_t first,
 				   uint32_t npages)
 {
-	if (ch->end == first.raw && ch->last)
+	/* A run ends where a 2 MiB of frames does: see audit_frames.c. */
+	if (ch->end == first.raw && first.raw % PAGES_2M &&
+	    first.raw % PAGES_2M + npages <= PAGES_2M)
 		ch->last->refs += npages;
 	else
 		frame_chain_begin(ch, frame_of(first), npages);

@@ -96,6 +96,9 @@ void frame_init(void);
 /* Counts npages more (or fewer) frames of a type on this CPU. */
 void frame_count(enum frame_type type, int64_t npages);
 
+/* Frames that were taken or given back, ever: what audit can't see at once. */
+uint64_t frame_nr_moves(void);
+
 /* ---- zero.c ---- */
 
 /* Fills the block with zeros: at a fault, where the data is used next. */

@@ -49,6 +49,7 @@ int gspace_create(const struct gspace_params *p, struct gspace **out)
 	mobject_init(&gs->ram, p->name, 0);
 
 	spin_lock(&gspace_list.lock);
+	gs->serial = ++gspace_list.last_serial;
 	list_push_back(&gspace_list.head, &gs->link);
 	spin_unlock(&gspace_list.lock);
 	*out = gs;
@@ -111,6 +112,11 @@ static void forget_unplugged(struct gspace *gs)
 
 void gspace_destroy(struct gspace *gs)
 {
+	/* While it can still be found: its frames have a known owner. */
+	hollow_out(gs, ALL_BUT_UNPLUGGED);
+	forget_unplugged(gs);
+	BUG_ON(gs->ram.nr_nodes || gs->ram.nr[PG_HOLLOW] != gs->ram.npages);
+
 	spin_lock(&gspace_list.lock);
 	list_remove(&gs->link);
 	while (gs->nr_users) {
@@ -119,12 +125,48 @@ void gspace_destroy(struct gspace *gs)
 		spin_lock(&gspace_list.lock);
 	}
 	spin_unlock(&gspace_list.lock);
-
-	hollow_out(gs, ALL_BUT_UNPLUGGED);
-	forget_unplugged(gs);
-	BUG_ON(gs->ram.nr_nodes || gs->ram.nr[PG_HOLLOW] != gs->ram.npages);
 	stage2_destroy(gs->s2);
 	kfree(gs);
+}
+
+struct gspace *gspace_pin_next(struct gspace *gs)
+{
+	uint64_t behind = gs ? gs->serial : 0;
+	struct gspace *next = NULL, *at;
+
+	spin_lock(&gspace_list.lock);
+	if (gs)
+		gs->nr_users--;
+	/* gs may have left the list meanwhile: its place is known. */
+	list_for_each (at, &gspace_list.head, link)
+		if (at->serial > behind) {
+			next = at;
+			next->nr_users++;
+			break;
+		}
+	spin_unlock(&gspace_list.lock);
+	return next;
+}
+
+struct gspace *gspace_pin_owner(const void *owner)
+{
+	struct gspace *found = NULL, *at;
+
+	spin_lock(&gspace_list.lock);
+	list_for_each (at, &gspace_list.head, link)
+		if (owner == &at->ram) {
+			found = at;
+			found->nr_users++;
+		}
+	spin_unlock(&gspace_list.lock);
+	return found;
+}
+
+void gspace_unpin(struct gspace *gs)
+{
+	spin_lock(&gspace_list.lock);
+	gs->nr_users--;
+	spin_unlock(&gspace_list.lock);
 }
 
 void gspace_reset(struct gspace *gs)

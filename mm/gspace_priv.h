@@ -52,6 +52,7 @@ struct gspace {
 	unsigned nr_ram_regions; /* [const after add_ram] */
 	bool frozen;	      /* [lock] collapse.c copies: keep off the pages */
 	uint32_t nr_users;    /* [gspace_list.lock] destroy waits for 0 */
+	uint64_t serial;      /* [const] ascends along the list */
 	uint64_t collapse_at; /* [lock] where the next search begins */
 	uint64_t nr_flushes;  /* [atomic] */
 	uint64_t nr_waits;    /* [atomic] */
@@ -62,8 +63,19 @@ struct gspace {
 struct gspace_list {
 	struct spinlock lock; /* LOCK_VM_LIST */
 	struct list head;     /* [lock] */
+	uint64_t last_serial; /* [lock] */
 };
 extern struct gspace_list gspace_list;
+
+/*
+ * Walks all spaces without holding the list's lock: the one behind gs (NULL:
+ * the first), which stays alive until it is handed in again or unpinned. NULL:
+ * no more. No lock held.
+ */
+struct gspace *gspace_pin_next(struct gspace *gs);
+/* The space whose RAM object is at `owner`, pinned; NULL: none. */
+struct gspace *gspace_pin_owner(const void *owner);
+void gspace_unpin(struct gspace *gs);
 
 /* The region that g lies in; NULL: none. Locked. */
 static inline struct region *region_find(struct gspace *gs, gfn_t g)

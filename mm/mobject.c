@@ -70,6 +70,7 @@ static int node_create(struct mobject *o, uint64_t idx, unsigned level,
 	node->refs = 0;
 	node->spare = 0;
 	o->nr_nodes++;
+	o->nr_changes += MOBJECT_FANOUT;
 	*out = node;
 	return 0;
 }
@@ -77,6 +78,7 @@ static int node_create(struct mobject *o, uint64_t idx, unsigned level,
 static void node_destroy(struct mobject *o, uint64_t e)
 {
 	o->nr_nodes--;
+	o->nr_changes += MOBJECT_FANOUT;
 	if (table_of(e) == o->last_table)
 		o->last_chunk = MOBJECT_NO_CHUNK;
 	frame_free(hfn_of(hpa(e & MENTRY_ADDR)), 0);
@@ -299,6 +301,7 @@ int mobject_set_block(struct mobject *o, uint64_t idx, unsigned level,
 	old = mentry_state(*e);
 	o->nr[old] -= npages;
 	o->nr[s] += npages;
+	o->nr_changes += npages;
 	o->nr_blocks[level] +=
 		(uint64_t)(s == PG_RESIDENT) - (old == PG_RESIDENT);
 	put_entry(o, e, mentry_make(s, f));
@@ -322,6 +325,7 @@ static uint64_t take_block(struct mobject *o, uint64_t idx, uint64_t npages,
 	BUG_ON(idx % all || npages < all);
 	o->nr[s] -= all;
 	o->nr[PG_HOLLOW] += all;
+	o->nr_changes += all;
 	if (s == PG_RESIDENT) {
 		o->nr_blocks[level]--;
 		frame_chain_add(ch, mentry_frame(*e), (uint32_t)all);
@@ -354,6 +358,7 @@ static uint64_t take_pages(struct mobject *o, uint64_t idx, uint64_t npages,
 		all += taken[s];
 	}
 	o->nr[PG_HOLLOW] += all;
+	o->nr_changes += all;
 	node->refs -= all;
 	return npages;
 }

@@ -44,6 +44,8 @@ struct mobject {
 	/* Resident entries of level 1 and 2 (2 MiB and 1 GiB blocks). */
 	uint64_t nr_blocks[MOBJECT_MAX_LEVEL]; /* [user's lock] [0] unused */
 	uint64_t nr_nodes;		       /* [user's lock] */
+	/* Pages whose state or whose entry's size changed, ever: for audit. */
+	uint64_t nr_changes; /* [user's lock] */
 	/* The level-0 table that was walked to last; chunk = page >> 9. */
 	uint64_t *last_table; /* [user's lock] */
 	uint64_t last_chunk;  /* [user's lock] MOBJECT_NO_CHUNK: none */
@@ -144,6 +146,7 @@ static ALWAYS_INLINE void mobject_count_move(struct mobject *o,
 {
 	o->nr[from] -= n;
 	o->nr[to] += n;
+	o->nr_changes += n;
 	node->refs += ((to != PG_HOLLOW) - (uint32_t)(from != PG_HOLLOW)) * n;
 	node->spare += (mobject_node_one(to) - mobject_node_one(from)) * n;
 }

@@ -80,7 +80,10 @@ MUST_CHECK int stage2_unmap_range(struct stage2 *s2, gfn_t g, uint64_t npages,
  */
 MUST_CHECK int stage2_split(struct stage2 *s2, gfn_t g, unsigned order);
 
-/* For audit: the leaf at g. False: not present. */
+/*
+ * For audit: the leaf at g. False: not present; gfn and order then say how
+ * large the hole is that the tables have there.
+ */
 struct stage2_leaf {
 	hfn_t first; /* frame of the leaf's first page */
 	gfn_t gfn;   /* first page of the leaf */

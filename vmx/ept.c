@@ -381,10 +381,10 @@ static bool leaf_decode(gfn_t g, uint64_t e, unsigned level,
 {
 	unsigned order = 9 * (level - 1);
 
-	if (!ept_present(e))
-		return false;
 	out->order = order;
 	out->gfn = gfn(round_down(g.raw, 1ull << order));
+	if (!ept_present(e))
+		return false;
 	out->first = hfn_of(hpa(e & EPT_ADDR_MASK));
 	out->perms = (unsigned)(e & EPT_RWX);
 	out->accessed = (e & EPT_ACCESSED) != 0;

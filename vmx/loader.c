@@ -180,30 +180,10 @@ int placer_take_high(struct placer *p, uint64_t from, uint64_t end,
 	return found ? placer_take(p, *out, nbytes) : -ENOSPC;
 }
 
-/* Between two pieces others may run; about 50 us of copying. */
-#define PIECE_NBYTES 0x40000u
-
-static int put_pieces(struct gspace *gs, uint64_t at, const char *src,
-		      uint64_t nbytes)
-{
-	while (nbytes) {
-		uint64_t n = min(nbytes, (uint64_t)PIECE_NBYTES);
-		int err = guest_write(gs, gpa(at), src, n);
-
-		if (err)
-			return err;
-		at += n;
-		src += n;
-		nbytes -= n;
-		cond_resched();
-	}
-	return 0;
-}
-
 int loader_put(struct load *l, uint64_t at, const void *src, uint64_t nbytes,
 	       const char *what)
 {
-	int err = put_pieces(l->placer.gs, at, src, nbytes);
+	int err = guest_write(l->placer.gs, gpa(at), src, nbytes);
 
 	if (err)
 		return loader_fail(

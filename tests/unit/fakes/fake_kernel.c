@@ -210,6 +210,15 @@ WEAK void thread_give_way(void)
 		fake_give_way_hook();
 }
 
+WEAK void stretch_begin(void)
+{
+}
+
+WEAK void stretch_end_at(const void *where)
+{
+	(void)where;
+}
+
 WEAK void stretch_irq_late(uint64_t ticks)
 {
 	(void)ticks;

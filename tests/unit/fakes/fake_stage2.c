@@ -256,8 +256,10 @@ bool stage2_lookup(struct stage2 *s2, gfn_t g, struct stage2_leaf *out)
 	const struct leaf *l = &s2->leaf[g.raw];
 	uint64_t off = g.raw & ((1ull << l->order) - 1);
 
-	if (!l->present)
+	if (!l->present) {
+		*out = (struct stage2_leaf){ .gfn = g };
 		return false;
+	}
 	*out = (struct stage2_leaf){ .first = hfn(l->hfn - off),
 				     .gfn = gfn(g.raw - off),
 				     .order = l->order,
