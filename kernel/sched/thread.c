@@ -136,9 +136,6 @@ void thread_give_way(void)
 {
 	stretch_end_at(__builtin_return_address(0));
 	stretch_begin();
-	/* Exit handlers of vCPUs lose their VMCS when another thread runs. */
-	if (thread_self()->class == THREAD_VCPU)
-		return;
 	if (need_resched())
 		sched_yield_cpu();
 	else

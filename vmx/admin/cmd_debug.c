@@ -148,7 +148,7 @@ static void flood(void *arg)
 		/* The lock is not fair: let others, and the timer, in. */
 		for (unsigned i = 0; i < 1000; i++)
 			cpu_pause();
-		cond_resched();
+		thread_give_way();
 	}
 }
 
