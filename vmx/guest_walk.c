@@ -6,8 +6,11 @@
  *
  * The walk does what the processor's would: rights, reserved bits, accessed
  * and dirty bits. Source: SDM Vol. 3, "Paging". Left out are protection keys,
- * which only guard user memory from its own program.
+ * which only guard user memory from its own program. guest_peek() looks
+ * without being a guest's access: no rights, no flags.
  */
+#include "vmx/guest_walk.h"
+
 #include "kernel/lib/errno.h"
 #include "kernel/lib/lib.h"
 #include "vmx/vcpu_priv.h"
@@ -42,9 +45,11 @@ struct paging {
 };
 
 struct walk {
-	struct vcpu *v;
+	struct vcpu *v; /* NULL: guest_peek() */
+	struct gspace *gs;
 	gva_t lin;
 	enum access access;
+	struct guest_paging regs;
 	struct paging p;
 	uint32_t code;			/* of the page fault, if it is one */
 	unsigned leaf;			/* its level */
@@ -52,12 +57,26 @@ struct walk {
 	gpa_t at[MAX_LEVELS + 1];
 };
 
-static struct paging paging_mode(uint64_t efer)
+void guest_paging_take(struct guest_paging *out)
 {
-	uint64_t cr4 = vmcs_read(VMCS_GUEST_CR4);
-	bool nx = (efer & EFER_NXE) != 0;
+	*out = (struct guest_paging){
+		.cr0 = vmcs_read(VMCS_GUEST_CR0),
+		.cr3 = vmcs_read(VMCS_GUEST_CR3),
+		.cr4 = vmcs_read(VMCS_GUEST_CR4),
+		.efer = vmcs_read(VMCS_GUEST_EFER),
+		.pdpte = { vmcs_read(VMCS_GUEST_PDPTE0),
+			   vmcs_read(VMCS_GUEST_PDPTE1),
+			   vmcs_read(VMCS_GUEST_PDPTE2),
+			   vmcs_read(VMCS_GUEST_PDPTE3) },
+	};
+}
 
-	if (efer & EFER_LMA)
+static struct paging paging_mode(const struct guest_paging *regs)
+{
+	uint64_t cr4 = regs->cr4;
+	bool nx = (regs->efer & EFER_NXE) != 0;
+
+	if (regs->efer & EFER_LMA)
 		return (struct paging){
 			cr4 & CR4_LA57 ? 5 : 4, 9, 8, 3, false, nx
 		};
@@ -80,21 +99,17 @@ static bool is_leaf(const struct walk *w, unsigned level, uint64_t e)
 
 static int read_entry(struct walk *w, unsigned level, uint64_t table)
 {
-	static const enum vmcs_field pdptes[] = { VMCS_GUEST_PDPTE0,
-						  VMCS_GUEST_PDPTE1,
-						  VMCS_GUEST_PDPTE2,
-						  VMCS_GUEST_PDPTE3 };
 	const struct paging *p = &w->p;
 	uint64_t i =
 		w->lin.raw >> shift_of(p, level) & ((1u << p->index_bits) - 1);
 
 	w->entry[level] = 0;
 	if (p->pdptes && level == 3) {
-		w->entry[level] = vmcs_read(pdptes[i & 3]);
+		w->entry[level] = w->regs.pdpte[i & 3];
 		return 0;
 	}
 	w->at[level] = gpa(table + i * p->entry_nbytes);
-	return guest_read(w->v->gs, w->at[level], &w->entry[level],
+	return guest_read(w->gs, w->at[level], &w->entry[level],
 			  p->entry_nbytes);
 }
 
@@ -158,16 +173,19 @@ static uint32_t access_bits(const struct walk *w)
 
 /* ---- the walk ---- */
 
+static uint64_t table_of(const struct walk *w)
+{
+	return w->regs.cr3 & (w->p.entry_nbytes == 4 ? 0xfffff000u : PTE_ADDR);
+}
+
 /* Down to the leaf. 0; -EFAULT: w->code says why; -ENOMEM. */
 static int descend(struct walk *w)
 {
-	uint64_t table = vmcs_read(VMCS_GUEST_CR3) & PTE_ADDR;
+	uint64_t table = table_of(w);
 	uint64_t all = PTE_USER | PTE_WRITE;
 	bool nx = false;
 
 	w->code = access_bits(w);
-	if (w->p.entry_nbytes == 4)
-		table &= 0xfffff000u;
 	for (w->leaf = w->p.levels;; w->leaf--) {
 		bool has_rights = !(w->p.pdptes && w->leaf == 3);
 		int err = read_entry(w, w->leaf, table);
@@ -209,7 +227,7 @@ static int set_flags(struct walk *w)
 			new |= PTE_DIRTY;
 		if (new == old)
 			continue;
-		err = guest_cmpxchg(w->v->gs, w->at[l], w->p.entry_nbytes, old,
+		err = guest_cmpxchg(w->gs, w->at[l], w->p.entry_nbytes, old,
 				    new);
 		if (err)
 			return err;
@@ -236,22 +254,54 @@ static bool is_canonical(gva_t a, const struct paging *p)
 	return (uint64_t)((int64_t)(a.raw << unused) >> unused) == a.raw;
 }
 
+/* 1: the tables tell; 0: no paging, lin is the address; -EINVAL. */
+static int begin(struct walk *w, gva_t a)
+{
+	bool is_long = (w->regs.efer & EFER_LMA) != 0;
+
+	w->lin = (gva_t){ is_long ? a.raw : a.raw & 0xffffffffu };
+	if (!(w->regs.cr0 & CR0_PG))
+		return 0;
+	w->p = paging_mode(&w->regs);
+	return is_long && !is_canonical(a, &w->p) ? -EINVAL : 1;
+}
+
+int guest_peek(struct gspace *gs, const struct guest_paging *regs, gva_t a,
+	       gpa_t *out)
+{
+	struct walk w = { .gs = gs, .regs = *regs };
+	int err = begin(&w, a);
+	uint64_t table;
+
+	*out = gpa(w.lin.raw);
+	if (err <= 0)
+		return err;
+	table = table_of(&w);
+	for (w.leaf = w.p.levels;; w.leaf--) {
+		err = read_entry(&w, w.leaf, table);
+		if (err || !(w.entry[w.leaf] & PTE_PRESENT))
+			return -EFAULT;
+		if (is_leaf(&w, w.leaf, w.entry[w.leaf]))
+			break;
+		table = w.entry[w.leaf] & PTE_ADDR;
+	}
+	*out = leaf_address(&w);
+	return 0;
+}
+
 static int translate(struct vcpu *v, gva_t a, enum access access, gpa_t *out,
 		     uint32_t *code)
 {
-	uint64_t efer = vmcs_read(VMCS_GUEST_EFER);
-	struct walk w = { .v = v, .lin = a, .access = access };
-	int err = -EAGAIN;
+	struct walk w = { .v = v, .gs = v->gs, .access = access };
+	int err;
 
-	if (!(efer & EFER_LMA))
-		w.lin.raw &= 0xffffffffu;
-	if (!(vmcs_read(VMCS_GUEST_CR0) & CR0_PG)) {
+	guest_paging_take(&w.regs);
+	err = begin(&w, a);
+	if (err <= 0) {
 		*out = gpa(w.lin.raw);
-		return 0;
+		return err;
 	}
-	w.p = paging_mode(efer);
-	if ((efer & EFER_LMA) && !is_canonical(a, &w.p))
-		return -EINVAL;
+	err = -EAGAIN;
 	for (unsigned i = 0; i < RETRIES && err == -EAGAIN; i++) {
 		err = descend(&w);
 		if (!err)

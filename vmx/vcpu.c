@@ -135,6 +135,8 @@ static void handle_pause(struct vcpu *v)
 
 		if ((req & (VCPU_REQ_PAUSE | VCPU_REQ_END)) != VCPU_REQ_PAUSE)
 			return;
+		if (v->paused_at != seq)
+			vcpu_snapshot_take(v);
 		__atomic_store_n(&v->paused_at, seq, __ATOMIC_SEQ_CST);
 		vm_wake_keeper(vm);
 		thread_park();
@@ -281,6 +283,7 @@ static void vcpu_thread(void *arg)
 		if (need_resched())
 			thread_yield();
 	}
+	vcpu_snapshot_take(v);
 	vcpu_leave_cpu(v);
 	__atomic_store_n(&v->dead, true, __ATOMIC_SEQ_CST);
 	/* It may wait for all vCPUs to stand still. */
@@ -368,6 +371,7 @@ void vcpu_reset(struct vcpu *v, const struct start_state *s)
 	v->mode = VCPU_OUTSIDE;
 	v->paused_at = 0;
 	v->dead = false;
+	v->snapshot.taken = false;
 	vcpu_state_reset(v);
 	msr_reset(v);
 	lapic_reset(v->lapic);

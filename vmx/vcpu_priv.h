@@ -14,6 +14,7 @@
 #include "vmx/loader.h"
 #include "vmx/vcpu.h"
 #include "vmx/vcpu_life.h"
+#include "vmx/vcpu_snapshot.h"
 #include "vmx/vmcs.h"
 #include "vmx/vmx_insn.h"
 
@@ -112,6 +113,9 @@ struct vcpu {
 	struct spinlock kick_lock; /* LOCK_VCPU_KICK, irqsave */
 	struct thread *thread;	   /* [kick_lock] NULL: not running */
 	struct start_state start;  /* how the boot vCPU begins */
+
+	/* [own thread]; read by vm_snapshot() while it stands still */
+	struct vcpu_snapshot snapshot;
 
 	/* Counters for `stats`. */
 	uint64_t injected_irqs, injected_exceptions;

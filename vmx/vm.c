@@ -228,6 +228,11 @@ static void add_vcpu(struct vcpu *v, struct vm_stats *out)
 	out->guest_ticks += vcpu_runtime(v);
 }
 
+uint64_t vm_vcpu_ticks(struct vm *vm, uint32_t index)
+{
+	return vcpu_runtime(vm->vcpus[index]);
+}
+
 void vm_get_stats(struct vm *vm, struct vm_stats *out)
 {
 	uint32_t i;

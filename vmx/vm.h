@@ -159,6 +159,8 @@ struct vm_stats {
 	uint64_t unknown_msrs, unknown_ports, unknown_mmio;
 };
 void vm_get_stats(struct vm *vm, struct vm_stats *out);
+/* TSC ticks of vCPU `index` (below nr_vcpus) so far, exits included. */
+uint64_t vm_vcpu_ticks(struct vm *vm, uint32_t index);
 const char *vmx_reason_name(uint32_t basic_reason); /* "vmcall", ... */
 
 #endif

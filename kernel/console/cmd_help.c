@@ -11,7 +11,8 @@ static void help_list(void)
 
 	for (size_t i = 0; (cmd = shell_cmd_at(i)) != NULL; i++)
 		out_printf("%-10s %s\n", cmd->name, cmd->summary);
-	out_str("`help COMMAND` tells more; -j after a command prints JSON.\n");
+	out_str("`help COMMAND` tells more. After any command: -j prints JSON,\n"
+		"-p pauses after each screenful; Ctrl-C ends it.\n");
 }
 
 static void json_cmd(struct json *j, const struct shell_cmd *cmd)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Commands about the machine itself: cpu, log, version, uptime. */
+/* Commands about the machine itself: cpu, version, uptime. */
 #include "kernel/console/shell_priv.h"
 #include "kernel/cpu/backtrace.h"
 #include "kernel/cpu/machine.h"
@@ -101,104 +101,6 @@ int cmd_cpu(const struct shell_args *a)
 		cpu_json();
 	else
 		cpu_text();
-	return 0;
-}
-
-/* ---- log ---- */
-
-static const char *const level_names[] = { "err", "warn", "info", "debug" };
-
-static bool find_level(const char *name, enum log_level *out)
-{
-	for (uint32_t i = 0; i < ARRAY_SIZE(level_names); i++) {
-		if (strcmp(name, level_names[i]) == 0) {
-			*out = (enum log_level)i;
-			return true;
-		}
-	}
-	return false;
-}
-
-struct log_query {
-	enum log_level level; /* this and more severe */
-	uint64_t nr_matching; /* first pass */
-	uint64_t skip;	      /* second pass: older ones not wanted */
-	struct json *json;    /* NULL: text */
-};
-
-static void count_line(void *arg, enum log_level level, const char *line)
-{
-	struct log_query *q = arg;
-
-	(void)line;
-	q->nr_matching += level <= q->level;
-}
-
-static void print_line(void *arg, enum log_level level, const char *line)
-{
-	struct log_query *q = arg;
-
-	if (level > q->level)
-		return;
-	if (q->skip > 0) {
-		q->skip--;
-		return;
-	}
-	if (!q->json) {
-		out_str(line);
-		out_str("\n");
-		return;
-	}
-	json_open_object(q->json, NULL);
-	json_str(q->json, "level", level_names[level]);
-	json_str(q->json, "line", line);
-	json_close_object(q->json);
-}
-
-static void show_log(const struct shell_args *a, uint64_t wanted,
-		     enum log_level level)
-{
-	struct log_query q = { .level = level };
-
-	log_dump(count_line, &q, 0);
-	q.skip = wanted && q.nr_matching > wanted ? q.nr_matching - wanted : 0;
-	if (a->json) {
-		q.json = out_json();
-		json_open_array(q.json, NULL);
-	}
-	log_dump(print_line, &q, 0);
-	if (a->json) {
-		json_close_array(q.json);
-		out_json_end(q.json);
-	}
-}
-
-static int log_console(const struct shell_args *a)
-{
-	enum log_level level;
-
-	if (a->argc != 3 || !find_level(a->argv[2], &level))
-		return -EINVAL;
-	log_set_console_level(level);
-	out_done(a, "the console shows log level %s and above", a->argv[2]);
-	return 0;
-}
-
-int cmd_log(const struct shell_args *a)
-{
-	enum log_level level = LOG_DEBUG;
-	uint64_t wanted = 0;
-	int i = 1;
-
-	if (a->argc > 1 && strcmp(a->argv[1], "console") == 0)
-		return log_console(a);
-	if (i < a->argc && str_to_u64(a->argv[i], &wanted) == 0)
-		i++;
-	if (i < a->argc && find_level(a->argv[i], &level))
-		i++;
-	if (i != a->argc)
-		return -EINVAL;
-	show_log(a, wanted, level);
 	return 0;
 }
 

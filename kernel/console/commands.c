@@ -51,7 +51,7 @@ void shell_offer_cmds(struct shell_asker *asker)
 
 /* ---- the console's own, and those that concern the rooms below ---- */
 
-static const char *const log_words[] = { "console", "err",   "warn",
+static const char *const log_words[] = { "console", "-f",    "err", "warn",
 					 "info",    "debug", NULL };
 static const char *const help_words[] = { "config", NULL };
 
@@ -66,15 +66,18 @@ const struct shell_cmd host_cmds[] = {
 	  "`help config` explains every key of aerostat.conf.\n"
 	  "Every listing has a form for programs: -j anywhere in the line\n"
 	  "prints one line of JSON; amounts of memory in it are bytes.\n"
-	  "Keys: arrows, Home, End, Tab completes, Ctrl-A/E/K/U/W/L as usual,\n"
-	  "Ctrl-C drops the line or interrupts `sleep`, Ctrl-T switches to\n"
-	  "the guest's console used last.\n",
+	  "-p stops after each screenful. Ctrl-C drops the line, and ends any\n"
+	  "listing or waiting. Keys: arrows, Home, End, Tab completes,\n"
+	  "Ctrl-A/E/K/U/W/L as usual; Ctrl-T switches to the guest's console\n"
+	  "used last.\n",
 	  .run = cmd_help, .args = { { help_words, shell_offer_cmds } } },
-	{ "log", "log [N] [LEVEL]\nlog console LEVEL",
-	  "the newest N lines of the log",
+	{ "log", "log [-f] [N] [LEVEL] [KEY=VALUE]...\nlog console LEVEL",
+	  "the newest N lines of the log; -f follows it",
 	  "LEVEL is err, warn, info or debug: lines of that level and more\n"
-	  "severe ones. `log console LEVEL` chooses which new lines appear\n"
-	  "on the console by themselves.\n",
+	  "severe ones. KEY=VALUE, such as vm=web, selects lines that say so.\n"
+	  "-f shows the last ten and then new ones until Ctrl-C.\n"
+	  "`log console LEVEL` chooses which new lines appear on the console\n"
+	  "by themselves.\n",
 	  .run = cmd_log,
 	  .args = { { .words = log_words }, { .words = log_words } } },
 	{ "selftest", "selftest [NAME]", "test threads, locks and timers",

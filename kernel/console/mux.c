@@ -19,6 +19,8 @@
 #define KEY_SWITCH 0x14 /* Ctrl-T */
 /* About 22 ms of a line at 115200 baud. */
 #define CHUNK 256u
+/* Ctrl-T twice within this time is one Ctrl-T for the other side. */
+#define TWICE_NS 300000000ull
 /* The other side is full: try again after this. */
 #define RETRY_NS 10000000ull
 
@@ -47,13 +49,23 @@ static void PRINTF(1, 2) say(const char *fmt, ...)
 	hostcon_write_wait(text, strlen(text));
 }
 
+/* After one Ctrl-T: is it followed by another, meant for the other side? */
+static bool typed_twice(void)
+{
+	int key = shell_wait_key(TWICE_NS);
+
+	if (key >= 0 && key != KEY_SWITCH)
+		shell_unread_key(key);
+	return key == KEY_SWITCH;
+}
+
 /* Takes what was typed; false: the administrator wants the shell. */
 static bool take_keys(struct session *s)
 {
 	int c;
 
 	while ((c = shell_next_key()) >= 0) {
-		if (c == KEY_SWITCH)
+		if (c == KEY_SWITCH && !typed_twice())
 			return false;
 		if (s->nr_keys < sizeof(s->keys))
 			s->keys[s->nr_keys++] = (char)c;

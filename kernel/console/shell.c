@@ -52,6 +52,11 @@ int shell_next_key(void)
 	return typed[typed_tail++ % TYPED_MAX];
 }
 
+void shell_unread_key(int key)
+{
+	typed[--typed_tail % TYPED_MAX] = (unsigned char)key;
+}
+
 bool shell_interrupted(void)
 {
 	read_input();
@@ -87,7 +92,7 @@ static int wait_loop(const struct waitq *wq, bool (*done)(void *arg), void *arg,
 
 		if (done(arg))
 			return 0;
-		if (shell_interrupted())
+		if (out_was_stopped() || shell_interrupted())
 			return -EINTR;
 		if (now >= end)
 			return -ETIMEDOUT;
@@ -111,6 +116,36 @@ int shell_wait(struct waitq *wq, bool (*done)(void *arg), void *arg,
 	if (wq)
 		waitq_finish(wq, &e);
 	return err;
+}
+
+static bool key_typed(void *arg)
+{
+	int *key = arg;
+
+	*key = shell_next_key();
+	return *key >= 0;
+}
+
+int shell_wait_key(uint64_t timeout_ns)
+{
+	int key = -1;
+
+	if (shell_wait(NULL, key_typed, &key, timeout_ns) == -EINTR)
+		key = KEY_INTERRUPT;
+	return key;
+}
+
+bool shell_ask(const char *question)
+{
+	char text[LINEEDIT_COLS + 1];
+	int key;
+
+	(void)snprintf(text, sizeof(text), "%s [y/N] ", question);
+	out_row(text);
+	key = shell_wait_key(SHELL_NO_LIMIT);
+	out_row("");
+	out_printf("%s%s\n", text, key == 'y' || key == 'Y' ? "yes" : "no");
+	return key == 'y' || key == 'Y';
 }
 
 /* ---- the edited line ---- */

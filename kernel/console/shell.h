@@ -13,9 +13,10 @@
 #define SHELL_MAX_ARGS 16
 
 struct shell_args {
-	int argc; /* without -j */
+	int argc; /* without -j and -p */
 	char *argv[SHELL_MAX_ARGS];
 	bool json; /* -j was given */
+	bool page; /* -p was given */
 };
 
 /* What completion, or a guess at a misspelling, asks for; see shell_offer(). */
@@ -78,6 +79,9 @@ struct waitq;
 #define SHELL_NO_LIMIT UINT64_MAX
 MUST_CHECK int shell_wait(struct waitq *wq, bool (*done)(void *arg), void *arg,
 			  uint64_t timeout_ns);
+
+/* Asks on the last row; true: the answer was y. Ctrl-C is no. */
+bool shell_ask(const char *question);
 
 void out_printf(const char *fmt, ...) PRINTF(1, 2);
 void out_str(const char *s);

@@ -37,18 +37,73 @@ void out_row(const char *text)
 	conrow_release(shown, strlen(shown));
 }
 
+/* ---- paging, and Ctrl-C in a listing ---- */
+
+#define PAGE_ROWS 23u /* of a terminal with 24 */
+
+static bool paging;
+static bool stopped;
+static unsigned rows_left; /* until the next pause */
+
+void out_begin(bool page)
+{
+	paging = page;
+	rows_left = PAGE_ROWS;
+	stopped = false;
+}
+
+void out_end(void)
+{
+	paging = false;
+	if (out_was_stopped())
+		out_str("[stopped]\n");
+	out_flush();
+}
+
+bool out_was_stopped(void)
+{
+	bool was = stopped;
+
+	stopped = false;
+	return was;
+}
+
+static void pause_page(void)
+{
+	int key;
+
+	out_row("-- more: space, Enter for a line, q --");
+	key = shell_wait_key(SHELL_NO_LIMIT);
+	out_row("");
+	switch (key) {
+	case '\r':
+	case '\n': rows_left = 1; break;
+	case 'q':
+	case 'Q':
+	case 0x03: stopped = true; break;
+	default: rows_left = PAGE_ROWS; break;
+	}
+}
+
+/* The buffer is full or ends a line. */
+static void hand_over(bool line)
+{
+	out_flush();
+	if (shell_interrupted())
+		stopped = true;
+	else if (line && paging && --rows_left == 0)
+		pause_page();
+}
+
 static void out_write(void *arg, const char *s, size_t n)
 {
 	(void)arg;
-	while (n > 0) {
-		size_t part = min(n, sizeof(buffer) - buffered);
+	for (size_t i = 0; i < n && !stopped; i++) {
+		bool line = s[i] == '\n';
 
-		memcpy(buffer + buffered, s, part);
-		buffered += part;
-		s += part;
-		n -= part;
-		if (buffered == sizeof(buffer) || buffer[buffered - 1] == '\n')
-			out_flush();
+		buffer[buffered++] = s[i];
+		if (line || buffered == sizeof(buffer))
+			hand_over(line);
 	}
 }
 

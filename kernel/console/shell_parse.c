@@ -45,6 +45,15 @@ static int take_word(char **in, char **out)
 	return 0;
 }
 
+/* The letter of a word that is exactly -j or -p; NUL: it is neither. */
+static char flag_at(const char *s)
+{
+	if (s[0] != '-' || (s[1] != 'j' && s[1] != 'p') ||
+	    (s[2] && !is_blank(s[2])))
+		return '\0';
+	return s[1];
+}
+
 int shell_tokenize(char *line, struct shell_args *a)
 {
 	char *in = line;
@@ -54,19 +63,21 @@ int shell_tokenize(char *line, struct shell_args *a)
 	*a = (struct shell_args){ 0 };
 	for (;;) {
 		char *word;
-		bool flag;
+		char flag;
 
 		while (is_blank(*in))
 			in++;
 		if (!*in)
 			return 0;
-		flag = strncmp(in, "-j", 2) == 0 && (!in[2] || is_blank(in[2]));
+		flag = flag_at(in);
 		word = out;
 		err = take_word(&in, &out);
 		if (err)
 			return err;
-		if (flag)
+		if (flag == 'j')
 			a->json = true;
+		else if (flag == 'p')
+			a->page = true;
 		else if (a->argc == SHELL_MAX_ARGS)
 			return -E2BIG;
 		else
@@ -156,6 +167,7 @@ void shell_execute(char *line)
 	struct shell_args a;
 	int err = shell_tokenize(line, &a);
 
+	out_begin(a.page && !a.json);
 	if (err == -E2BIG) {
 		out_fail(&a, "too many words; expected at most %d",
 			 SHELL_MAX_ARGS);
@@ -168,5 +180,5 @@ void shell_execute(char *line)
 		else if (cmd->run(&a) == -EINVAL)
 			wrong_usage(&a, cmd);
 	}
-	out_flush();
+	out_end();
 }

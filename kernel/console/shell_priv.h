@@ -14,7 +14,8 @@
 /*
  * Splits line in place into words: blanks separate, "..." and '...' group, a
  * backslash outside '...' takes the next character as it is. A word that is
- * exactly -j sets json instead. 0; -EINVAL (quotes are open); -E2BIG.
+ * exactly -j or -p sets json or page instead. 0; -EINVAL (quotes are open);
+ * -E2BIG.
  */
 MUST_CHECK int shell_tokenize(char *line, struct shell_args *a);
 
@@ -29,6 +30,17 @@ const struct shell_cmd *shell_find_cmd(const char *name);
 /* Offers each command's name. */
 void shell_offer_cmds(struct shell_asker *asker);
 
+/* ---- shell_out.c ---- */
+
+/*
+ * Around each command. page: its output stops after each screenful. Ctrl-C
+ * stops any listing: what comes after is dropped.
+ */
+void out_begin(bool page);
+void out_end(void);
+/* True once Ctrl-C stopped the output; then it goes on. */
+bool out_was_stopped(void);
+
 /* ---- complete.c ---- */
 struct shell_asker {
 	void (*offer)(struct shell_asker *asker, const char *name);
@@ -39,6 +51,10 @@ void shell_complete(void *arg, struct lineedit *le);
 /* ---- shell.c ---- */
 /* Next byte of input, -1: none now. */
 int shell_next_key(void);
+/* Puts back the last one taken. */
+void shell_unread_key(int key);
+/* Waits for a key; -1: none was typed in this time. */
+int shell_wait_key(uint64_t timeout_ns);
 
 /* ---- the commands ---- */
 int cmd_cpu(const struct shell_args *a);

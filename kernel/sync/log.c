@@ -87,21 +87,23 @@ static uint64_t first_line(uint64_t next, uint32_t max)
 	return next - n;
 }
 
-void log_dump(void (*fn)(void *arg, enum log_level level, const char *line),
-	      void *arg, uint32_t max)
+uint64_t log_dump_from(void (*fn)(void *arg, enum log_level level,
+				  const char *line),
+		       void *arg, uint64_t from)
 {
 	char print[LOG_PRINT_MAX];
 	struct log_line copy;
 	uint64_t end = READ_ONCE(log_next);
 	uint64_t flags;
 
-	for (uint64_t i = first_line(end, max); i < end; i++) {
+	for (uint64_t i = max(from, first_line(end, 0)); i < end; i++) {
 		flags = spin_lock_irqsave(&log_lock);
 		copy = log_ring[i % LOG_LINES];
 		spin_unlock_irqrestore(&log_lock, flags);
 		print_line(&copy, print, sizeof(print));
 		fn(arg, (enum log_level)copy.level, print);
 	}
+	return end;
 }
 
 void log_dump_panic(void (*write)(const char *s, size_t n), uint32_t max)

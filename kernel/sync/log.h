@@ -28,9 +28,13 @@ void log_emit(enum log_level level, const char *room, const char *fmt, ...)
 void log_set_sink(void (*fn)(const char *line, size_t n));
 void log_set_console_level(enum log_level level);
 
-/* Copies log lines, oldest first, to fn; newest `max` lines (0: all). */
-void log_dump(void (*fn)(void *arg, enum log_level level, const char *line),
-	      void *arg, uint32_t max);
+/*
+ * Copies the lines from number `from` on (0: all), as far as they are kept, to
+ * fn, oldest first; returns the number of the next one.
+ */
+uint64_t log_dump_from(void (*fn)(void *arg, enum log_level level,
+				  const char *line),
+		       void *arg, uint64_t from);
 /* For panic: takes no lock; each line with its newline. */
 void log_dump_panic(void (*write)(const char *s, size_t n), uint32_t max);
 

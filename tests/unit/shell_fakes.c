@@ -28,6 +28,7 @@
 #include "shell_fakes.h"
 #include "vmx/admin/admin.h"
 #include "vmx/devices/devices.h"
+#include "vmx/vcpu_snapshot.h"
 #include "vmx/vm.h"
 
 /* ---- the host console ---- */
@@ -112,13 +113,22 @@ void log_set_sink(void (*fn)(const char *line, size_t n))
 	assert_ptr_equal(fn, conrow_log);
 }
 
-void log_dump(void (*fn)(void *arg, enum log_level level, const char *line),
-	      void *arg, uint32_t max)
+static const struct {
+	enum log_level level;
+	const char *text;
+} log_lines[] = { { LOG_INFO, "[    1.0] a: first vm=web" },
+		  { LOG_ERR, "[    2.0] error b: \"quoted\"" },
+		  { LOG_DEBUG, "[    3.0] debug c: third vm=web2" },
+		  { LOG_WARN, "[    4.0] warn d: vm=web came later" } };
+uint64_t nr_log_lines;
+
+uint64_t log_dump_from(void (*fn)(void *arg, enum log_level level,
+				  const char *line),
+		       void *arg, uint64_t from)
 {
-	(void)max;
-	fn(arg, LOG_INFO, "[    1.0] a: first");
-	fn(arg, LOG_ERR, "[    2.0] error b: \"quoted\"");
-	fn(arg, LOG_DEBUG, "[    3.0] debug c: third");
+	for (uint64_t i = from; i < nr_log_lines; i++)
+		fn(arg, log_lines[i].level, log_lines[i].text);
+	return nr_log_lines;
 }
 
 bool cpu_get_stats(uint32_t cpu, struct cpu_stats *out)
@@ -264,6 +274,53 @@ int vm_set_mem_target(struct vm *vm, uint64_t nbytes, char *why)
 	}
 	last_target = nbytes;
 	return 0;
+}
+
+uint64_t vcpu_ticks;
+
+uint64_t vm_vcpu_ticks(struct vm *vm, uint32_t index)
+{
+	(void)vm;
+	return vcpu_ticks * (index + 1);
+}
+
+bool snapshot_taken;
+
+bool vm_snapshot(struct vm *vm, uint32_t index, struct vcpu_snapshot *out)
+{
+	(void)vm;
+	if (!snapshot_taken || index > 1)
+		return false;
+	*out = (struct vcpu_snapshot){
+		.taken = true,
+		.halted = index == 0,
+		.wait_sipi = index == 1,
+		.exit_reason = 18,
+		.gpr = { [REG_RSP] = 0xffff888000001000, [REG_R15] = 15 },
+		.rip = 0xffffffff81000000,
+		.cs.selector = 0x10,
+		.nr_code = index ? 0 : 4,
+		.code = { 0xfb, 0xf4, 0xc3, 0x90 },
+		.nr_stack = index ? 0 : 2,
+		.stack = { 0x1234, 0x5678 },
+	};
+	return true;
+}
+
+uint64_t vm_read_physical(struct vm *vm, gpa_t a, void *dst, uint64_t nbytes)
+{
+	uint64_t n = a.raw >= 0x1000 ? 0 : min(nbytes, 0x1000 - a.raw);
+
+	(void)vm;
+	memset(dst, 'A', n);
+	return n;
+}
+
+uint64_t vm_snapshot_read(struct vm *vm, const struct vcpu_snapshot *s, gva_t a,
+			  void *dst, uint64_t nbytes)
+{
+	assert_true(s->taken);
+	return vm_read_physical(vm, gpa(a.raw - 0x7000), dst, nbytes);
 }
 
 void vm_get_stats(struct vm *vm, struct vm_stats *out)
@@ -419,6 +476,7 @@ int set_up(void **state)
 			   .cfg = &web_cfg,
 			   .state = VM_RUNNING,
 			   .created = true,
+			   .nr_vcpus = 1,
 			   .gs = (struct gspace *)&web };
 	db = (struct vm){ .id = 2, .cfg = &db_cfg };
 	waitq_init(&web.changed);
@@ -434,6 +492,10 @@ int set_up(void **state)
 	guest_end = 0;
 	guest_oldest = 0;
 	nr_audit_errors = 0;
+	snapshot_taken = true;
+	vcpu_ticks = 0;
+	nr_log_lines = 3;
+	fake_park_hook = NULL;
 	has_driver = true;
 	resize_ticks = 123456;
 	fake_tsc = 90061000000000ull;

@@ -23,6 +23,7 @@ void clear_screen(void);
 extern jmp_buf machine_end; /* taken by poweroff and reboot */
 extern const char *ended_by;
 extern enum log_level console_level;
+extern uint64_t nr_log_lines;	 /* 3; a fourth may come */
 extern unsigned nr_audit_errors; /* that mm_audit() finds */
 
 /* ---- VMs ---- */
@@ -30,6 +31,8 @@ extern struct vm web, db;
 extern bool has_vms;
 extern bool orders_take_for_ever; /* what orders ask for never comes */
 extern uint64_t last_target;
+extern bool snapshot_taken;   /* of two vCPUs */
+extern uint64_t vcpu_ticks;   /* of vCPU 0; each other has more */
 extern bool has_driver;	      /* the guest's, of the memory device */
 extern uint64_t resize_ticks; /* 0: the target is not reached yet */
 

@@ -8,9 +8,10 @@
  * Sources: vmx/admin/cmd_console.c vmx/admin/vm_view.c vmx/admin/cmd_vm.c
  * Sources: vmx/admin/commands.c vmx/admin/cmd_power.c kernel/console/mux.c
  * Sources: vmx/admin/cmd_mem.c vmx/admin/cmd_stats.c kernel/console/cmd_host.c
- * Sources: kernel/console/cmd_help.c kernel/console/commands.c
- * Sources: kernel/lib/json.c kernel/console/lineedit.c kernel/lib/lib.c
- * Sources: vmx/admin/admin.c vmx/admin/cmd_mem_vm.c
+ * Sources: kernel/console/cmd_log.c kernel/console/cmd_help.c
+ * Sources: kernel/console/commands.c kernel/lib/json.c
+ * Sources: kernel/console/lineedit.c kernel/lib/lib.c vmx/admin/admin.c
+ * Sources: vmx/admin/cmd_mem_vm.c vmx/admin/cmd_dump.c vmx/admin/cpu_use.c
  * Sources: kernel/config/config_doc.c kernel/config/config.c
  * Sources: kernel/lib/conf.c
  * Sources: kernel/config/config_value.c kernel/console/cmd_selftest.c
@@ -171,6 +172,180 @@ static void test_mem_wait(void **state)
 			    "\"web: has reached 128.0 MiB\"}\n");
 }
 
+/* ---- vm dump ---- */
+
+static void test_dump_registers(void **state)
+{
+	(void)state;
+	assert_answers("vm dump web",
+		       "error: vm dump web: it is running; `vm pause web` "
+		       "first\n");
+	web.state = VM_PAUSED;
+	output_of("vm dump web");
+	assert_ptr_equal(strstr(screen,
+				"vcpu 0  rip 0010:ffffffff81000000  cpl 0  "
+				"last exit vmcall, halted\n  rax    "),
+			 screen);
+	assert_non_null(strstr(screen, "rsp    ffff888000001000"));
+	assert_non_null(strstr(screen, "r15    000000000000000f"));
+	assert_non_null(strstr(screen, "  code   fb f4 c3 90\n"));
+	assert_non_null(strstr(screen, "  stack  0000000000001234 "
+				       "0000000000005678\n"));
+	assert_non_null(strstr(screen, "\nvcpu 1  rip"));
+	assert_non_null(strstr(screen, "not started"));
+	assert_non_null(strstr(screen, "  code   not mapped\n"));
+	output_of("vm dump web --vcpu=1");
+	assert_null(strstr(screen, "vcpu 0"));
+	assert_answers("vm dump web --vcpu=2",
+		       "error: vm dump web: vCPU 2 was never started\n");
+	snapshot_taken = false;
+	assert_answers("vm dump web",
+		       "error: vm dump web: vCPU 0 was never started\n");
+}
+
+static void test_dump_memory(void **state)
+{
+	(void)state;
+	web.state = VM_PAUSED;
+	assert_answers("vm dump web --phys 0xff0 32",
+		       "0000000000000ff0  41 41 41 41 41 41 41 41 41 41 41 41 "
+		       "41 41 41 41  AAAAAAAAAAAAAAAA\n"
+		       "0000000000001000  not RAM\n");
+	assert_answers("vm dump web 0x7ffe 4",
+		       "0000000000007ffe  41 41                               "
+		       "             AA\n"
+		       "0000000000008000  not mapped, or not RAM\n");
+	assert_answers("vm dump web 0xffffffffffffffff",
+		       "ffffffffffffffff  not mapped, or not RAM\n");
+	assert_answers("vm dump web 0x7000 2 -j",
+		       "{\"address\":\"0x7000\",\"nbytes\":2,"
+		       "\"bytes\":\"4141\"}\n");
+	assert_answers("vm dump web 0x7000 4097",
+		       "error: wrong arguments; see `help vm`\n");
+	assert_answers("vm dump web --phys",
+		       "error: wrong arguments; see `help vm`\n");
+	assert_answers("vm dump web 1 2 3",
+		       "error: wrong arguments; see `help vm`\n");
+	assert_answers("vm dump db 0",
+		       "error: vm dump db: it is off and its memory is gone; "
+		       "`set db on_crash pause` keeps it\n");
+}
+
+/* ---- log, top, paging ---- */
+
+static void log_and_interrupt(void)
+{
+	looks++;
+	nr_log_lines = 4;
+	if (looks == 2)
+		input = CTRL_C;
+}
+
+static void test_log_by_key_and_level(void **state)
+{
+	(void)state;
+	assert_answers("log vm=web", "[    1.0] a: first vm=web\n");
+	assert_answers("log vm=web err", "");
+	assert_answers("log inof", "error: log: no level 'inof'; did you mean "
+				   "'info'?\n");
+	assert_answers("log tomorrow",
+		       "error: log: 'tomorrow' is neither a number nor a level "
+		       "(err, warn, info, debug) nor KEY=VALUE, such as "
+		       "vm=web\n");
+	looks = 0;
+	fake_park_hook = log_and_interrupt;
+	assert_answers("log -f vm=web", "[    1.0] a: first vm=web\n"
+					"[    4.0] warn d: vm=web came "
+					"later\n");
+	nr_log_lines = 3;
+	looks = 0;
+	fake_park_hook = log_and_interrupt;
+	assert_answers("log -f 1 warn -j",
+		       "{\"level\":\"err\",\"line\":\"[    2.0] error b: "
+		       "\\\"quoted\\\"\"}\n"
+		       "{\"level\":\"warn\",\"line\":\"[    4.0] warn d: "
+		       "vm=web came later\"}\n");
+}
+
+static void vcpu_runs(void)
+{
+	fake_tsc += 100000000;
+	vcpu_ticks += 50000000;
+}
+
+static void test_top(void **state)
+{
+	(void)state;
+	fake_park_hook = vcpu_runs;
+	assert_answers("top 2 1", "host                    0.0 %  of 1 CPUs\n"
+				  "web                    50.0 %  running\n");
+	assert_string_equal(output_of("top -j"),
+			    "{\"cpus\":1,\"host_permille\":0,\"vms\":[{"
+			    "\"name\":\"web\",\"permille\":500,\"vcpus\":["
+			    "500]},{\"name\":\"db\",\"permille\":0,"
+			    "\"vcpus\":[]}]}\n");
+	assert_answers("top 0", "error: wrong arguments; usage: top [SECONDS "
+				"[COUNT]]\n");
+}
+
+static const char *keys;
+
+static void type_a_key(void)
+{
+	static char key[2];
+
+	fake_tsc += 1000;
+	key[0] = *keys ? *keys++ : 'q';
+	input = key;
+}
+
+static unsigned nr_rows(void)
+{
+	unsigned n = 0;
+
+	for (const char *s = screen; (s = strchr(s, '\n')) != NULL; s++)
+		n++;
+	return n;
+}
+
+static void test_paging(void **state)
+{
+	(void)state;
+	fake_park_hook = type_a_key;
+	keys = "q";
+	output_of("help config -p");
+	assert_int_equal(nr_rows(), 24);
+	assert_non_null(strstr(screen, "-- more: "));
+	assert_non_null(strstr(screen, "[stopped]\n"));
+	keys = "\r\rq";
+	output_of("-p help config");
+	assert_int_equal(nr_rows(), 26);
+	keys = "    ";
+	output_of("help config -p");
+	assert_null(strstr(screen, "[stopped]"));
+	fake_park_hook = NULL;
+	/* JSON is one line: nothing to page. */
+	output_of("help config -j -p");
+	assert_null(strstr(screen, "-- more: "));
+}
+
+static void interrupt(void)
+{
+	input = CTRL_C;
+	on_write = NULL;
+}
+
+static void test_ctrl_c_ends_a_listing(void **state)
+{
+	(void)state;
+	on_write = interrupt;
+	output_of("help config");
+	assert_int_equal(nr_rows(), 2);
+	assert_non_null(strstr(screen, "[stopped]\n"));
+	/* Only that one. */
+	assert_answers("echo on", "on\n");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -179,6 +354,12 @@ int main(void)
 		cmocka_unit_test_setup(test_mem_warns_at_once_without_driver,
 				       set_up),
 		cmocka_unit_test_setup(test_mem_wait, set_up),
+		cmocka_unit_test_setup(test_dump_registers, set_up),
+		cmocka_unit_test_setup(test_dump_memory, set_up),
+		cmocka_unit_test_setup(test_log_by_key_and_level, set_up),
+		cmocka_unit_test_setup(test_top, set_up),
+		cmocka_unit_test_setup(test_paging, set_up),
+		cmocka_unit_test_setup(test_ctrl_c_ends_a_listing, set_up),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -44,7 +44,12 @@ void out_fail(const struct shell_args *a, const char *fmt, ...)
 	(void)fmt;
 }
 
-void out_flush(void)
+void out_begin(bool page)
+{
+	(void)page;
+}
+
+void out_end(void)
 {
 }
 

@@ -9,9 +9,10 @@
  * Sources: vmx/admin/cmd_console.c vmx/admin/vm_view.c vmx/admin/cmd_vm.c
  * Sources: vmx/admin/commands.c vmx/admin/cmd_power.c kernel/console/mux.c
  * Sources: vmx/admin/cmd_mem.c vmx/admin/cmd_stats.c kernel/console/cmd_host.c
- * Sources: kernel/console/cmd_help.c kernel/console/commands.c
- * Sources: kernel/lib/json.c kernel/console/lineedit.c kernel/lib/lib.c
- * Sources: vmx/admin/admin.c vmx/admin/cmd_mem_vm.c
+ * Sources: kernel/console/cmd_log.c kernel/console/cmd_help.c
+ * Sources: kernel/console/commands.c kernel/lib/json.c
+ * Sources: kernel/console/lineedit.c kernel/lib/lib.c vmx/admin/admin.c
+ * Sources: vmx/admin/cmd_mem_vm.c vmx/admin/cmd_dump.c vmx/admin/cpu_use.c
  * Sources: kernel/config/config_doc.c kernel/config/config.c
  * Sources: kernel/lib/conf.c
  * Sources: kernel/config/config_value.c kernel/console/cmd_selftest.c
@@ -188,7 +189,7 @@ static const struct {
 	{ "mem web 128M", "web: target 128 MiB\n" },
 	{ "mem web 1M", "error: mem web 1M: below mem.min = 64 MiB\n" },
 	{ "mem x", "error: no VM 'x'; `vm list` shows all\n" },
-	{ "log 1", "[    3.0] debug c: third\n" },
+	{ "log 1", "[    3.0] debug c: third vm=web2\n" },
 	{ "log 1 info", "[    2.0] error b: \"quoted\"\n" },
 	{ "log err", "[    2.0] error b: \"quoted\"\n" },
 	{ "log console debug",
@@ -207,10 +208,10 @@ static const struct {
 		 "interrupts were late by 3 us (3000 ticks) at most\n" },
 	{ "vm list -j",
 	  "[{\"name\":\"web\",\"id\":1,\"state\":\"running\",\"vcpus\":1,"
-	  "\"size\":268435456,\"resident\":50855936,\"uptime_ms\":90061000,"
+	  "\"cpu_permille\":0,\"size\":268435456,\"resident\":50855936,\"uptime_ms\":90061000,"
 	  "\"wait\":\"memory\",\"reason\":\"\",\"starts\":0,"
 	  "\"debug_exited\":false,\"debug_exit_value\":0},"
-	  "{\"name\":\"db\",\"id\":2,\"state\":\"off\",\"vcpus\":0,"
+	  "{\"name\":\"db\",\"id\":2,\"state\":\"off\",\"vcpus\":0,\"cpu_permille\":0,"
 	  "\"size\":0,\"resident\":0,\"uptime_ms\":0,\"wait\":\"\","
 	  "\"reason\":\"configuration has errors\",\"starts\":0,"
 	  "\"debug_exited\":false,\"debug_exit_value\":0}]\n" },
@@ -230,9 +231,10 @@ static void test_listings_name_everything(void **state)
 {
 	(void)state;
 	output_of("vm list");
-	assert_non_null(strstr(screen, "web            running      1    256.0"
-				       "     48.5  1d 01:01:01 memory -\n"));
-	assert_non_null(strstr(screen, "db             off "));
+	assert_non_null(strstr(screen,
+			       "web          running      1   0.0    256.0"
+			       "     48.5  1d 01:01:01 memory -\n"));
+	assert_non_null(strstr(screen, "db           off "));
 	output_of("mem");
 	assert_non_null(strstr(screen, "waits for host memory"));
 	output_of("stats web");
@@ -291,6 +293,7 @@ static const struct {
 	{ "mem w\t1G", "mem web 1G" },
 	{ "help con\t", "help con" },
 	{ "help conso\t", "help console " },
+	{ "vm dump d\t", "vm dump db " },
 	{ "vm info web \t", "vm info web " },
 	{ "zzz\t", "zzz" },
 	{ "zzz z\t", "zzz z" },
@@ -519,6 +522,7 @@ static void test_guest_console(void **state)
 						.type = "console web\r" },
 					      { .prints = "login: " },
 					      { .type = "root\r" },
+					      { .type = CTRL_T CTRL_T "x" },
 					      { .then = log_a_line },
 					      { .then = stop_web },
 					      { .type = CTRL_T },
@@ -529,7 +533,7 @@ static void test_guest_console(void **state)
 
 	(void)state;
 	run_console(script);
-	assert_string_equal(guest_in, "root\r");
+	assert_string_equal(guest_in, "root\r" CTRL_T "x");
 	assert_string_equal(
 		strstr(screen, "[console"),
 		"[console of web, which is running; Ctrl-T returns to the "

@@ -32,6 +32,9 @@ bool admin_vm_is_on(struct vm *vm);
 void mem_json_members(struct json *j, const struct vm_view *v);
 MUST_CHECK int mem_vm(const struct shell_args *a);
 
+/* ---- cmd_dump.c: vm dump ... ---- */
+MUST_CHECK int vm_dump(const struct shell_args *a);
+
 /* ---- the commands ---- */
 int cmd_audit(const struct shell_args *a);
 int cmd_console(const struct shell_args *a);
@@ -39,6 +42,7 @@ int cmd_mem(const struct shell_args *a);
 int cmd_poweroff(const struct shell_args *a);
 int cmd_reboot(const struct shell_args *a);
 int cmd_stats(const struct shell_args *a);
+int cmd_top(const struct shell_args *a);
 int cmd_vm(const struct shell_args *a);
 
 #endif

@@ -158,9 +158,9 @@ static bool parse_target(const struct shell_args *a, struct vm *vm,
 
 struct resize {
 	struct vm *vm;
-	uint64_t nr_starts; /* of the run in question */
-	uint64_t target;    /* bytes */
-	bool quiet;	    /* no progress on the last row */
+	uint64_t run;	 /* the one in question */
+	uint64_t target; /* bytes */
+	bool quiet;	 /* no progress on the last row */
 };
 
 static uint64_t size_now(struct vm *vm)
@@ -187,7 +187,7 @@ static bool resize_over(void *arg)
 	struct resize *r = arg;
 
 	if (memdev_resize_ticks(r->vm) != 0 || !admin_vm_is_on(r->vm) ||
-	    READ_ONCE(r->vm->nr_starts) != r->nr_starts)
+	    READ_ONCE(r->vm->run) != r->run)
 		return true;
 	if (!r->quiet)
 		show_progress(r);
@@ -247,7 +247,7 @@ static void mem_set(const struct shell_args *a, struct vm *vm,
 
 	if (!parse_target(a, vm, &r.target))
 		return;
-	r.nr_starts = READ_ONCE(vm->nr_starts);
+	r.run = READ_ONCE(vm->run);
 	err = vm_set_mem_target(vm, r.target, why);
 	if (err && !why[0])
 		(void)snprintf(why, sizeof(why), "error %d", -err);

@@ -5,6 +5,7 @@
 #include "kernel/lib/lib.h"
 #include "mm/heap.h"
 #include "vmx/admin/admin_priv.h"
+#include "vmx/admin/cpu_use.h"
 #include "vmx/admin/vm_view.h"
 
 /* ---- vm list ---- */
@@ -14,12 +15,13 @@ static const char *wait_text(const struct vm_view *v)
 	return v->mem.waiting ? "memory" : "-";
 }
 
-static void list_row(const struct vm_view *v)
+static void list_row(const struct vm_view *v, uint32_t permille)
 {
-	char size[24], resident[24], uptime[24];
+	char cpu[16], size[24], resident[24], uptime[24];
 
-	out_printf("%-14s %-8s %5u %8s %8s  %-10s %-6s %s\n", v->cfg->name,
+	out_printf("%-12s %-8s %5u %5s %8s %8s  %-10s %-6s %s\n", v->cfg->name,
 		   vm_state_name(v->state), v->cfg->vcpus,
+		   cpu_use_text(permille, cpu),
 		   v->has_memory ? out_mib(v->mem.size, size) : "-",
 		   v->has_memory ? out_mib(v->mem.state[PG_RESIDENT], resident)
 				 : "-",
@@ -28,12 +30,13 @@ static void list_row(const struct vm_view *v)
 }
 
 /* The members that `vm list` and `vm info` share. */
-static void json_vm(struct json *j, const struct vm_view *v)
+static void json_vm(struct json *j, const struct vm_view *v, uint32_t permille)
 {
 	json_str(j, "name", v->cfg->name);
 	json_u64(j, "id", v->id);
 	json_str(j, "state", vm_state_name(v->state));
 	json_u64(j, "vcpus", v->cfg->vcpus);
+	json_u64(j, "cpu_permille", permille);
 	json_u64(j, "size", v->mem.size << PAGE_SHIFT);
 	json_u64(j, "resident", v->mem.state[PG_RESIDENT] << PAGE_SHIFT);
 	json_u64(j, "uptime_ms", v->uptime_ns / 1000000);
@@ -53,7 +56,7 @@ static void list_json(void)
 	for (struct vm *vm = vm_first(); vm; vm = vm_next(vm)) {
 		vm_view_take(vm, &v);
 		json_open_object(j, NULL);
-		json_vm(j, &v);
+		json_vm(j, &v, cpu_use_of_vm(vm));
 		json_close_object(j);
 	}
 	json_close_array(j);
@@ -74,11 +77,12 @@ static int vm_list(const struct shell_args *a)
 		out_str("no VM; aerostat.conf defines none\n");
 		return 0;
 	}
-	out_printf("%-14s %-8s %5s %8s %8s  %-10s %-6s %s\n", "NAME", "STATE",
-		   "VCPUS", "SIZE/MiB", "RESIDENT", "UPTIME", "WAIT", "REASON");
+	out_printf("%-12s %-8s %5s %5s %8s %8s  %-10s %-6s %s\n", "NAME",
+		   "STATE", "VCPUS", "CPU%", "SIZE/MiB", "RESIDENT", "UPTIME",
+		   "WAIT", "REASON");
 	for (struct vm *vm = vm_first(); vm; vm = vm_next(vm)) {
 		vm_view_take(vm, &v);
-		list_row(&v);
+		list_row(&v, cpu_use_of_vm(vm));
 	}
 	return 0;
 }
@@ -99,13 +103,13 @@ static const char *commit_name(enum commit_policy commit)
 	return names[commit];
 }
 
-static void info_json(const struct vm_view *v)
+static void info_json(const struct vm_view *v, uint32_t permille)
 {
 	const struct config_vm *c = v->cfg;
 	struct json *j = out_json();
 
 	json_open_object(j, NULL);
-	json_vm(j, v);
+	json_vm(j, v, permille);
 	json_bool(j, "config_ok", !c->bad);
 	json_u64(j, "config_line", c->line);
 	json_str(j, "kernel", c->kernel);
@@ -179,7 +183,7 @@ static void info_config(const struct config_vm *c)
 		out_printf("cpu.hide       %s\n", c->cpu_hide);
 }
 
-static void info_run(const struct vm_view *v)
+static void info_run(const struct vm_view *v, uint32_t permille)
 {
 	char text[24], resident[24];
 
@@ -190,6 +194,7 @@ static void info_run(const struct vm_view *v)
 	if (v->uptime_ns)
 		out_printf("uptime         %s\n",
 			   out_duration(v->uptime_ns, text));
+	out_printf("CPU            %s %%\n", cpu_use_text(permille, text));
 	if (v->has_memory)
 		out_printf("in use         %s of %s MiB resident\n",
 			   out_mib(v->mem.state[PG_RESIDENT], resident),
@@ -212,10 +217,10 @@ static int vm_info(const struct shell_args *a)
 		return 0;
 	vm_view_take(vm, &v);
 	if (a->json) {
-		info_json(&v);
+		info_json(&v, cpu_use_of_vm(vm));
 		return 0;
 	}
-	info_run(&v);
+	info_run(&v, cpu_use_of_vm(vm));
 	info_config(v.cfg);
 	return 0;
 }
@@ -372,6 +377,8 @@ int cmd_vm(const struct shell_args *a)
 		return vm_list(a);
 	if (strcmp(a->argv[1], "info") == 0)
 		return vm_info(a);
+	if (strcmp(a->argv[1], "dump") == 0)
+		return vm_dump(a);
 	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++) {
 		if (strcmp(a->argv[1], verbs[i].name) == 0)
 			return vm_act(a, &verbs[i]);

@@ -4,9 +4,9 @@
 #include "vmx/admin/admin.h"
 #include "vmx/admin/admin_priv.h"
 
-static const char *const vm_words[] = { "list",	  "info",  "start",
-					"stop",	  "kill",  "pause",
-					"resume", "reset", NULL };
+static const char *const vm_words[] = { "list", "info",	 "start",  "stop",
+					"kill", "pause", "resume", "reset",
+					"dump", NULL };
 static const char *const all_words[] = { "all", NULL };
 static const char *const mem_words[] = { "host", NULL };
 
@@ -66,13 +66,22 @@ const struct shell_cmd vm_cmds[] = {
 	  "Exits by reason and processor ticks since boot, memory events of\n"
 	  "the VM, and what the guest's memory driver publishes.\n",
 	  .run = cmd_stats, .args = { { .names = vm_offer_names } } },
+	{ "top", "top [SECONDS [COUNT]]", "who uses the CPUs",
+	  "Every second, or SECONDS, the share that the host, each VM and each\n"
+	  "vCPU of an SMP guest had since the last time; 100 % is one CPU.\n"
+	  "COUNT times, or until Ctrl-C.\n",
+	  .run = cmd_top },
 	{ "vm",
 	  "vm list\nvm info NAME\nvm start|stop|kill|pause|resume|reset NAME\n"
-	  "vm start|stop|kill|pause|resume|reset all",
+	  "vm start|stop|kill|pause|resume|reset all\n"
+	  "vm dump NAME [--vcpu=N] [[--phys] ADDRESS [LENGTH]]",
 	  "list VMs, start and stop them",
 	  "stop asks the guest to power off, kill ends it at once, reset is\n"
 	  "the reset button. pause stops its CPUs until resume. WAIT shows\n"
-	  "what a VM waits for; REASON why it is not running.\n",
+	  "what a VM waits for; REASON why it is not running; CPU% is of one\n"
+	  "CPU since the last look. dump shows the registers, code and stack\n"
+	  "of a paused or crashed VM, or memory at a guest-linear ADDRESS, as\n"
+	  "vCPU 0 or N sees it, or at a guest-physical one.\n",
 	  .run = cmd_vm,
 	  .args = { { .words = vm_words }, { all_words, vm_offer_names } } },
 };

@@ -34,6 +34,10 @@ void vm_view_take(struct vm *vm, struct vm_view *out)
 	if (has_memory(vm, out->state)) {
 		out->has_memory = true;
 		gspace_get_stats(vm->gs, &out->mem);
+	} else if (out->state == VM_CRASHED && vm_is_created(vm)) {
+		/* on_crash = pause has kept it. */
+		gspace_get_stats(vm->gs, &out->mem);
+		out->has_memory = out->mem.state[PG_RESIDENT] != 0;
 	}
 	if (has_run(out->state))
 		out->uptime_ns = tsc_to_ns(rdtsc() - vm->start_tsc);
