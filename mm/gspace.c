@@ -299,6 +299,20 @@ uint64_t gspace_target(const struct gspace *gs)
 	return READ_ONCE(gs->target);
 }
 
+int gspace_set_min(struct gspace *gs, uint64_t nbytes)
+{
+	uint64_t npages = nbytes >> PAGE_SHIFT;
+	int err = 0;
+
+	spin_lock(&gs->lock);
+	if (npages <= gs->target)
+		gs->min = npages;
+	else
+		err = -ERANGE;
+	spin_unlock(&gs->lock);
+	return err;
+}
+
 void gspace_wait_memory(struct gspace *gs, bool (*stop)(void *arg), void *arg)
 {
 	__atomic_fetch_add(&gs->nr_waits, 1, __ATOMIC_RELAXED);

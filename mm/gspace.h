@@ -138,6 +138,12 @@ MUST_CHECK int gspace_discard(struct gspace *gs, gfn_t g, uint64_t npages,
 MUST_CHECK int gspace_set_target(struct gspace *gs, uint64_t nbytes);
 
 /*
+ * Sets mem.min in bytes. -ERANGE: it is above the target. What is less than
+ * that now stays; no more is taken.
+ */
+MUST_CHECK int gspace_set_min(struct gspace *gs, uint64_t nbytes);
+
+/*
  * Puts one 2 MiB range of small pages that has become wholly resident
  * together again: in place if its frames are adjacent, else by copying to a
  * 2 MiB block while memory is plentiful. True if there was something to

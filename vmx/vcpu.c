@@ -439,6 +439,15 @@ void vcpu_resume(struct vcpu *v)
 	vcpu_request(v, VCPU_REQ_CLOCK);
 }
 
+void vcpu_set_weight(struct vcpu *v, uint32_t weight)
+{
+	uint64_t flags = spin_lock_irqsave(&v->kick_lock);
+
+	if (v->thread)
+		thread_set_weight(v->thread, weight);
+	spin_unlock_irqrestore(&v->kick_lock, flags);
+}
+
 uint64_t vcpu_runtime(struct vcpu *v)
 {
 	uint64_t ticks = v->runtime_before;

@@ -210,6 +210,26 @@ int vm_check_config(struct vm *vm, char *why)
 	return 0;
 }
 
+int vm_apply_config(struct vm *vm, char *why)
+{
+	char is[16];
+	uint32_t i;
+	int err;
+
+	if (!vm_is_created(vm))
+		return 0;
+	err = gspace_set_min(vm->gs, vm->cfg->mem_min);
+	if (err) {
+		snprintf(why, VM_WHY_MAX,
+			 "%s is above its target; change that first",
+			 bytes_to_str(vm->cfg->mem_min, is, sizeof(is)));
+		return err;
+	}
+	for (i = 0; i < vm->nr_vcpus; i++)
+		vcpu_set_weight(vm->vcpus[i], vm->cfg->weight);
+	return 0;
+}
+
 /* ---- statistics ---- */
 
 static void add_vcpu(struct vcpu *v, struct vm_stats *out)

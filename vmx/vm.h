@@ -138,6 +138,12 @@ MUST_CHECK int vm_order_result(struct vm *vm, const struct vm_order *o,
 MUST_CHECK int vm_set_mem_target(struct vm *vm, uint64_t nbytes, char *why);
 
 /*
+ * Weight and mem.min in cfg have changed: from now on they hold. -ERANGE:
+ * mem.min is above the target now; *why as above, nothing is changed.
+ */
+MUST_CHECK int vm_apply_config(struct vm *vm, char *why);
+
+/*
  * Asks for the end of the run; the first caller's cause wins. Any context.
  * All vCPUs stop at once; the keeper then tears down and applies
  * on_poweroff / on_crash / on_reboot.

@@ -20,14 +20,16 @@ void config_mistake(struct config_parser *p, uint32_t line, const char *fmt,
 		    ...)
 {
 	struct config *c = p->out;
-	struct config_error *e;
+	struct config_error *e = p->sink;
 	va_list ap;
 
-	if (p->section == SECTION_VM)
-		p->vm->bad = true;
-	if (c->nr_errors++ >= CONFIG_MAX_ERRORS)
-		return;
-	e = &c->errors[c->nr_errors - 1];
+	if (!e) {
+		if (p->section == SECTION_VM)
+			p->vm->bad = true;
+		if (c->nr_errors++ >= CONFIG_MAX_ERRORS)
+			return;
+		e = &c->errors[c->nr_errors - 1];
+	}
 	e->line = line;
 	if (p->section == SECTION_VM)
 		(void)str_copy(e->vm, p->vm->name, sizeof(e->vm));
@@ -220,6 +222,30 @@ static void vm_fill_sizes(struct config_parser *p, struct config_vm *vm)
 	vm->mem_min = min(quarter, vm->mem_boot);
 }
 
+int config_check_sizes(struct config_parser *p, const struct config_vm *vm)
+{
+	const uint32_t *at = p->key_line;
+	int err = 0;
+
+	if (vm->mem_min > vm->mem_boot) {
+		config_mistake(p, at[KEY_MEM_MIN],
+			       "mem.min: %lluM is above mem.boot = %lluM; "
+			       "expected mem.min <= mem.boot <= mem.max",
+			       (unsigned long long)(vm->mem_min / MIB),
+			       (unsigned long long)(vm->mem_boot / MIB));
+		err = -EINVAL;
+	}
+	if (vm->mem_boot > vm->mem_max) {
+		config_mistake(p, at[KEY_MEM_BOOT],
+			       "mem.boot: %lluM is above mem.max = %lluM; "
+			       "expected mem.min <= mem.boot <= mem.max",
+			       (unsigned long long)(vm->mem_boot / MIB),
+			       (unsigned long long)(vm->mem_max / MIB));
+		err = -EINVAL;
+	}
+	return err;
+}
+
 /* The rules between keys, at the end of each [vm] section. */
 static void close_section(struct config_parser *p)
 {
@@ -232,20 +258,7 @@ static void close_section(struct config_parser *p)
 				p, vm->line,
 				"kernel: missing; expected kernel = PATH");
 		vm_fill_sizes(p, vm);
-		if (vm->mem_min > vm->mem_boot)
-			config_mistake(
-				p, at[KEY_MEM_MIN],
-				"mem.min: %lluM is above mem.boot = %lluM; "
-				"expected mem.min <= mem.boot <= mem.max",
-				(unsigned long long)(vm->mem_min / MIB),
-				(unsigned long long)(vm->mem_boot / MIB));
-		if (vm->mem_boot > vm->mem_max)
-			config_mistake(
-				p, at[KEY_MEM_BOOT],
-				"mem.boot: %lluM is above mem.max = %lluM; "
-				"expected mem.min <= mem.boot <= mem.max",
-				(unsigned long long)(vm->mem_boot / MIB),
-				(unsigned long long)(vm->mem_max / MIB));
+		(void)config_check_sizes(p, vm);
 	}
 	p->section = SECTION_NONE;
 	p->vm = NULL;

@@ -85,6 +85,14 @@ int config_parse(const char *text, size_t nbytes, struct config_vm *vms,
 /* At least the number of VMs in text; at most CONFIG_MAX_VMS. */
 uint32_t config_count_vms(const char *text, size_t nbytes);
 
+/*
+ * Sets one key later, as a line of the file would: in *vm, or in *host if vm is
+ * NULL. `module` adds one. 0; -ENOENT: no such key; -EINVAL: *e tells why.
+ * On error nothing is changed. Changes value.
+ */
+int config_set(struct config_host *host, struct config_vm *vm, const char *key,
+	       char *value, struct config_error *e);
+
 /* "aerostat.conf:12: [vm web] mem.min: expected ..." into dst (320 bytes). */
 void config_error_format(const struct config_error *e, char *dst,
 			 size_t nbytes);

@@ -54,6 +54,8 @@ enum section {
 struct config_parser {
 	struct config *out;
 	uint32_t max_vms; /* room in out->vms; 0: VMs are skipped */
+	/* Where the (last) mistake goes; NULL: into out, with what follows. */
+	struct config_error *sink;
 	uint32_t line;
 	enum section section;
 	struct config_vm *vm;		    /* SECTION_VM */
@@ -72,5 +74,8 @@ void config_mistake(struct config_parser *p, uint32_t line, const char *fmt,
  */
 int config_parse_value(struct config_parser *p, const struct config_key_rule *k,
 		       char *value, void *base);
+
+/* mem.min <= mem.boot <= mem.max. 0, or -EINVAL with a mistake recorded. */
+int config_check_sizes(struct config_parser *p, const struct config_vm *vm);
 
 #endif

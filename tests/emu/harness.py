@@ -303,7 +303,7 @@ class Machine:
 
     def poweroff(self, timeout=60):
         """Switches the machine off and checks that this is what ends it."""
-        self.send("poweroff\r")
+        self.send("poweroff -f\r")
         deadline = Deadline(self.emu, timeout)
         while not deadline.passed():
             if not self._pump(0.2) or not self.emu.running():

@@ -257,6 +257,7 @@ NOTHING(lapic_init_signal(struct lapic *l __attribute__((unused))))
 NOTHING(lapic_reset(struct lapic *l __attribute__((unused))))
 NOTHING(msr_bitmap_init(uint8_t *map __attribute__((unused))))
 NOTHING(msr_reset(struct vcpu *v __attribute__((unused))))
+NOTHING(vcpu_snapshot_take(struct vcpu *v __attribute__((unused))))
 NOTHING(vcpu_state_destroy(struct vcpu *v __attribute__((unused))))
 NOTHING(vcpu_state_reset(struct vcpu *v __attribute__((unused))))
 NOTHING(stay_timer_end(void))
@@ -275,6 +276,12 @@ void vmcs_setup_guest_start(struct vcpu *v, const struct start_state *s)
 {
 	(void)v;
 	(void)s;
+}
+
+void thread_set_weight(struct thread *t, uint32_t weight)
+{
+	(void)t;
+	(void)weight;
 }
 
 void pvclock_update(struct vcpu *v, bool was_stopped)

@@ -21,6 +21,7 @@
 #include "kernel/lib/errno.h"
 #include "kernel/lib/selftest.h"
 #include "kernel/lib/version_string.h"
+#include "kernel/sched/sched.h"
 #include "kernel/sync/log.h"
 #include "mm/audit.h"
 #include "mm/frame.h"
@@ -188,16 +189,20 @@ void mm_audit(struct audit_report *out,
 
 /* ---- VMs ---- */
 
-static struct config_vm web_cfg = { .name = "web",
-				    .kernel = "vmlinuz",
-				    .initrd = "initrd.img",
-				    .cmdline = "console=ttyS0 x=\"y\"",
-				    .vcpus = 1,
-				    .weight = 100,
-				    .mem_min = 64 << 20,
-				    .mem_boot = 256 << 20,
-				    .mem_max = 256 << 20 };
-static struct config_vm db_cfg = { .name = "db", .bad = true, .line = 9 };
+static const struct config_vm web_defaults = { .name = "web",
+					       .kernel = "vmlinuz",
+					       .initrd = "initrd.img",
+					       .cmdline =
+						       "console=ttyS0 x=\"y\"",
+					       .vcpus = 1,
+					       .weight = 100,
+					       .mem_min = 64 << 20,
+					       .mem_boot = 256 << 20,
+					       .mem_max = 256 << 20 };
+static const struct config_vm db_defaults = { .name = "db",
+					      .bad = true,
+					      .line = 9 };
+static struct config_vm vm_configs[2];
 struct vm web, db;
 bool has_vms;
 uint64_t last_target;
@@ -236,9 +241,11 @@ static int set_state(struct vm *vm, enum vm_state from, enum vm_state to,
 	return 0;
 }
 
+bool guests_are_slow, guests_are_deaf;
+
 int vm_order(struct vm *vm, enum vm_verb verb, struct vm_order *o, char *why)
 {
-	o->verb = verb;
+	*o = (struct vm_order){ .verb = verb, .run = vm->run };
 	if (verb == VM_DO_START && vm->cfg->bad) {
 		strcpy(why, "its configuration has errors");
 		return -EINVAL;
@@ -246,6 +253,12 @@ int vm_order(struct vm *vm, enum vm_verb verb, struct vm_order *o, char *why)
 	switch (verb) {
 	case VM_DO_START: return set_state(vm, VM_OFF, VM_RUNNING, why);
 	case VM_DO_STOP:
+		if (guests_are_deaf) {
+			strcpy(why, "the guest does not listen");
+			return -EOPNOTSUPP;
+		}
+		return set_state(vm, VM_RUNNING,
+				 guests_are_slow ? VM_RUNNING : VM_OFF, why);
 	case VM_DO_KILL: return set_state(vm, VM_RUNNING, VM_OFF, why);
 	case VM_DO_PAUSE: return set_state(vm, VM_RUNNING, VM_PAUSED, why);
 	case VM_DO_RESUME: return set_state(vm, VM_PAUSED, VM_RUNNING, why);
@@ -274,6 +287,24 @@ int vm_set_mem_target(struct vm *vm, uint64_t nbytes, char *why)
 	}
 	last_target = nbytes;
 	return 0;
+}
+
+const char *apply_fails;
+
+int vm_apply_config(struct vm *vm, char *why)
+{
+	(void)vm;
+	if (!apply_fails)
+		return 0;
+	strcpy(why, apply_fails);
+	return -ERANGE;
+}
+
+bool clean_pool_is_on;
+
+void sched_set_clean_pool(bool on)
+{
+	clean_pool_is_on = on;
 }
 
 uint64_t vcpu_ticks;
@@ -473,12 +504,13 @@ int set_up(void **state)
 	(void)state;
 	register_once();
 	web = (struct vm){ .id = 1,
-			   .cfg = &web_cfg,
+			   .cfg = &vm_configs[0],
 			   .state = VM_RUNNING,
 			   .created = true,
 			   .nr_vcpus = 1,
+			   .run = 1,
 			   .gs = (struct gspace *)&web };
-	db = (struct vm){ .id = 2, .cfg = &db_cfg };
+	db = (struct vm){ .id = 2, .cfg = &vm_configs[1] };
 	waitq_init(&web.changed);
 	waitq_init(&db.changed);
 	spin_init(&web.lock, LOCK_VM_LIFE, "life");
@@ -493,6 +525,11 @@ int set_up(void **state)
 	guest_oldest = 0;
 	nr_audit_errors = 0;
 	snapshot_taken = true;
+	apply_fails = NULL;
+	host_config.vms = vm_configs;
+	host_config.vms[0] = web_defaults;
+	host_config.vms[1] = db_defaults;
+	guests_are_slow = guests_are_deaf = false;
 	vcpu_ticks = 0;
 	nr_log_lines = 3;
 	fake_park_hook = NULL;

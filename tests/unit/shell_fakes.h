@@ -31,6 +31,10 @@ extern struct vm web, db;
 extern bool has_vms;
 extern bool orders_take_for_ever; /* what orders ask for never comes */
 extern uint64_t last_target;
+extern bool guests_are_slow;	/* asked to power off, they don't */
+extern bool guests_are_deaf;	/* or don't even hear it */
+extern const char *apply_fails; /* why a change is refused */
+extern bool clean_pool_is_on;
 extern bool snapshot_taken;   /* of two vCPUs */
 extern uint64_t vcpu_ticks;   /* of vCPU 0; each other has more */
 extern bool has_driver;	      /* the guest's, of the memory device */

@@ -14,6 +14,7 @@
  * Sources: vmx/admin/cmd_mem_vm.c vmx/admin/cmd_dump.c vmx/admin/cpu_use.c
  * Sources: kernel/config/config_doc.c kernel/config/config.c
  * Sources: kernel/lib/conf.c
+ * Sources: vmx/admin/cmd_set.c kernel/config/config_set.c
  * Sources: kernel/config/config_value.c kernel/console/cmd_selftest.c
  */
 #include <setjmp.h>
@@ -172,6 +173,100 @@ static void test_mem_wait(void **state)
 			    "\"web: has reached 128.0 MiB\"}\n");
 }
 
+/* ---- poweroff, vm stop --wait ---- */
+
+static const char *keys;
+
+/* Time passes, and keys are typed one by one. */
+static void type_a_key(void)
+{
+	static char key[2];
+
+	fake_tsc += 100000000;
+	key[0] = *keys ? *keys++ : '\0';
+	input = key;
+}
+
+/* Types the keys while the command asks; what it says is on the screen. */
+static const char *end_of(const char *line, const char *typed)
+{
+	keys = typed;
+	fake_park_hook = type_a_key;
+	ended_by = "";
+	web.state = VM_RUNNING;
+	if (!setjmp(machine_end))
+		output_of(line);
+	return ended_by;
+}
+
+static void test_poweroff_asks(void **state)
+{
+	(void)state;
+	assert_string_equal(end_of("poweroff", "n"), "");
+	assert_int_equal(web.state, VM_RUNNING);
+	assert_non_null(strstr(screen, "guests run: web\n"));
+	assert_non_null(strstr(screen, "Shut them down and switch the machine "
+				       "off? [y/N] no\n"));
+	assert_string_equal(end_of("reboot", CTRL_C), "");
+	assert_string_equal(end_of("poweroff", "y"), "poweroff");
+	assert_non_null(strstr(screen, "web: asked to power off\n"));
+	assert_int_equal(web.state, VM_OFF);
+	assert_string_equal(end_of("reboot -y", ""), "reboot");
+	assert_int_equal(web.state, VM_OFF);
+	/* Nobody to ask for: the machine ends at once. */
+	has_vms = false;
+	assert_string_equal(end_of("poweroff", ""), "poweroff");
+}
+
+static void test_poweroff_and_guests_that_stay(void **state)
+{
+	(void)state;
+	guests_are_slow = true;
+	assert_string_equal(end_of("poweroff --timeout=2", "yn"), "");
+	assert_non_null(strstr(screen, "waiting for web (Ctrl-C: leave)"));
+	assert_non_null(strstr(screen, "still on: web\n"));
+	assert_non_null(strstr(screen, "Kill them? [y/N] no\n"));
+	assert_int_equal(web.state, VM_RUNNING);
+	assert_string_equal(end_of("poweroff --timeout=2 -f -j", ""),
+			    "poweroff");
+	assert_int_equal(web.state, VM_OFF);
+	assert_string_equal(end_of("poweroff -y", CTRL_C), "");
+	assert_non_null(strstr(screen, "error: poweroff: interrupted; "));
+	assert_string_equal(end_of("poweroff -y --timeout=2", ""), "poweroff");
+	assert_non_null(strstr(screen, "web: killing\n"));
+	guests_are_deaf = true;
+	assert_string_equal(end_of("poweroff", "yy"), "poweroff");
+	assert_null(strstr(screen, "waiting for"));
+	assert_string_equal(end_of("poweroff -f", ""), "poweroff");
+	/* A program is not asked. */
+	assert_string_equal(end_of("poweroff -j", ""), "");
+	assert_non_null(strstr(screen, "{\"error\":\"guests run: web; -y "));
+	assert_string_equal(end_of("poweroff now", ""), "");
+	assert_non_null(strstr(screen, "error: wrong arguments; usage: "));
+}
+
+static void test_stop_and_wait(void **state)
+{
+	(void)state;
+	assert_answers("vm stop web --wait", "web: off\n");
+	web.state = VM_RUNNING;
+	guests_are_slow = true;
+	orders_take_for_ever = true;
+	keys = "";
+	fake_park_hook = type_a_key;
+	assert_answers("vm stop web --timeout=3",
+		       "error: vm stop web: not within 3 s, goes on: vCPU 1 "
+		       "has not stopped\n");
+	assert_answers("vm stop all --wait",
+		       "web: error: not within 60 s, goes on: vCPU 1 has not "
+		       "stopped\ndb: error: it is off\n");
+	orders_take_for_ever = false;
+	assert_answers("vm kill web --wait",
+		       "error: wrong arguments; see `help vm`\n");
+	assert_answers("vm stop web soon",
+		       "error: wrong arguments; see `help vm`\n");
+}
+
 /* ---- vm dump ---- */
 
 static void test_dump_registers(void **state)
@@ -231,6 +326,101 @@ static void test_dump_memory(void **state)
 		       "`set db on_crash pause` keeps it\n");
 }
 
+/* ---- set ---- */
+
+static void test_set_at_run_time(void **state)
+{
+	struct config_vm *cfg = &host_config.vms[0];
+
+	(void)state;
+	assert_answers("set web weight 300", "web: weight = 300\n");
+	assert_int_equal(cfg->weight, 300);
+	assert_answers("set web on_crash pause", "web: on_crash = pause\n");
+	assert_int_equal(cfg->on_crash, ACTION_PAUSE);
+	assert_answers("set web mem.min 32M", "web: mem.min = 32M\n");
+	assert_int_equal(cfg->mem_min, 32 << 20);
+	assert_answers("set host log_level debug", "host: log_level = debug\n");
+	assert_int_equal(console_level, LOG_DEBUG);
+	assert_answers("set host clean_pool yes", "host: clean_pool = yes\n");
+	assert_true(clean_pool_is_on);
+	web.state = VM_OFF;
+	assert_answers("set web cmdline console=ttyS0  debug",
+		       "web: cmdline = console=ttyS0 debug, from its next "
+		       "start on\n");
+	assert_string_equal(cfg->cmdline, "console=ttyS0 debug");
+	web.created = false;
+	assert_answers("set web vcpus 4",
+		       "web: vcpus = 4, from its next start on\n");
+}
+
+static const struct {
+	const char *line, *says;
+} refusals[] = {
+	{ "set web weight 0", "error: set web weight: '0'; expected a number "
+			      "from 1 to 10000\n" },
+	{ "set web weigth 5", "error: set web: no key 'weigth'; did you mean "
+			      "'weight'?\n" },
+	{ "set web colour red", "error: set web: no key 'colour'; `set web` "
+				"lists them\n" },
+	{ "set web log_level err", "error: set web: no key 'log_level'; `set "
+				   "web` lists them\n" },
+	{ "set web on_reboot pause", "error: set web on_reboot: 'pause'; "
+				     "expected stop or restart\n" },
+	{ "set web mem.min 512M",
+	  "error: set web mem.min: 512M is above mem.boot = 256M; expected "
+	  "mem.min <= mem.boot <= mem.max\n" },
+	{ "set web vcpus 2", "error: set web vcpus: it was fixed by the VM's "
+			     "first start; change aerostat.conf and reboot the "
+			     "machine\n" },
+	{ "set web cmdline x", "error: set web cmdline: the VM is running; it "
+			       "can be set while it is off\n" },
+	{ "set web autostart no", "error: set web autostart: it is looked at "
+				  "once, at boot; change aerostat.conf and "
+				  "reboot the machine\n" },
+	{ "set host reserve 64M", "error: set host reserve: memory was divided "
+				  "up at boot; change aerostat.conf and reboot "
+				  "the machine\n" },
+	{ "set host on_panic cry", "error: set host on_panic: 'cry'; expected "
+				   "halt or reboot\n" },
+	{ "set db weight 5", "error: set db: its section has errors; mend "
+			     "aerostat.conf (`vm info db` shows them)\n" },
+	{ "set webb weight 5", "error: no VM 'webb'; did you mean 'web'?\n" },
+	{ "set web weight", "error: wrong arguments; see `help set`\n" },
+	{ "set", "error: wrong arguments; see `help set`\n" },
+};
+
+static void test_set_refuses_and_changes_nothing(void **state)
+{
+	struct config_vm before = host_config.vms[0];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(refusals); i++)
+		assert_answers(refusals[i].line, refusals[i].says);
+	apply_fails = "200 MiB is above its target; change that first";
+	assert_answers("set web mem.min 200M",
+		       "error: set web mem.min: 200 MiB is above its target; "
+		       "change that first\n");
+	assert_memory_equal(&before, &host_config.vms[0], sizeof(before));
+}
+
+/* Whatever aerostat.conf may say, `set` knows what to do with. */
+static void test_set_knows_every_key(void **state)
+{
+	char name[64];
+
+	(void)state;
+	for (size_t i = 0; i < nr_config_keys; i++) {
+		bool host = strcmp(config_keys[i].section, "host") == 0;
+
+		snprintf(name, sizeof(name), "{\"key\":\"%s\",",
+			 config_keys[i].key);
+		output_of(host ? "set host -j" : "set web -j");
+		assert_non_null(strstr(screen, name));
+	}
+	assert_non_null(strstr(output_of("set web"),
+			       "vcpus          until the VM's first start\n"));
+}
+
 /* ---- log, top, paging ---- */
 
 static void log_and_interrupt(void)
@@ -288,17 +478,6 @@ static void test_top(void **state)
 				"[COUNT]]\n");
 }
 
-static const char *keys;
-
-static void type_a_key(void)
-{
-	static char key[2];
-
-	fake_tsc += 1000;
-	key[0] = *keys ? *keys++ : 'q';
-	input = key;
-}
-
 static unsigned nr_rows(void)
 {
 	unsigned n = 0;
@@ -320,7 +499,7 @@ static void test_paging(void **state)
 	keys = "\r\rq";
 	output_of("-p help config");
 	assert_int_equal(nr_rows(), 26);
-	keys = "    ";
+	keys = "                                            ";
 	output_of("help config -p");
 	assert_null(strstr(screen, "[stopped]"));
 	fake_park_hook = NULL;
@@ -354,8 +533,16 @@ int main(void)
 		cmocka_unit_test_setup(test_mem_warns_at_once_without_driver,
 				       set_up),
 		cmocka_unit_test_setup(test_mem_wait, set_up),
+		cmocka_unit_test_setup(test_poweroff_asks, set_up),
+		cmocka_unit_test_setup(test_poweroff_and_guests_that_stay,
+				       set_up),
+		cmocka_unit_test_setup(test_stop_and_wait, set_up),
 		cmocka_unit_test_setup(test_dump_registers, set_up),
 		cmocka_unit_test_setup(test_dump_memory, set_up),
+		cmocka_unit_test_setup(test_set_at_run_time, set_up),
+		cmocka_unit_test_setup(test_set_refuses_and_changes_nothing,
+				       set_up),
+		cmocka_unit_test_setup(test_set_knows_every_key, set_up),
 		cmocka_unit_test_setup(test_log_by_key_and_level, set_up),
 		cmocka_unit_test_setup(test_top, set_up),
 		cmocka_unit_test_setup(test_paging, set_up),

@@ -8,27 +8,30 @@
 #define TIMEOUT	      "--timeout="
 #define TIMEOUT_MAX_S 86400u
 
+int admin_wait_word(struct admin_wait *w, const char *word)
+{
+	size_t n = strlen(TIMEOUT);
+	uint64_t seconds;
+
+	w->on = true;
+	if (strcmp(word, "--wait") == 0)
+		return 0;
+	if (strncmp(word, TIMEOUT, n) != 0 ||
+	    str_to_u64(word + n, &seconds) != 0 || seconds > TIMEOUT_MAX_S)
+		return -EINVAL;
+	w->timeout_ns = seconds ? seconds * 1000000000ull : SHELL_NO_LIMIT;
+	return 0;
+}
+
 int admin_wait_parse(const struct shell_args *a, int first,
 		     struct admin_wait *out)
 {
-	uint64_t seconds = ADMIN_WAIT_S;
-	size_t n = strlen(TIMEOUT);
+	int err = 0;
 
-	out->on = false;
-	for (int i = first; i < a->argc; i++) {
-		const char *word = a->argv[i];
-
-		out->on = true;
-		if (strncmp(word, TIMEOUT, n) == 0) {
-			if (str_to_u64(word + n, &seconds) != 0 ||
-			    seconds > TIMEOUT_MAX_S)
-				return -EINVAL;
-		} else if (strcmp(word, "--wait") != 0) {
-			return -EINVAL;
-		}
-	}
-	out->timeout_ns = seconds ? seconds * 1000000000ull : SHELL_NO_LIMIT;
-	return 0;
+	*out = (struct admin_wait){ .timeout_ns = ADMIN_WAIT_NS };
+	for (int i = first; i < a->argc && !err; i++)
+		err = admin_wait_word(out, a->argv[i]);
+	return err;
 }
 
 bool admin_vm_is_on(struct vm *vm)

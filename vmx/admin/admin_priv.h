@@ -11,16 +11,18 @@ struct vm *cmd_find_vm(const struct shell_args *a, const char *name);
 
 /*
  * --wait and --timeout=SECONDS at the end of a command. A wait that names no
- * time ends after ADMIN_WAIT_S.
+ * time ends after ADMIN_WAIT_NS.
  */
-#define ADMIN_WAIT_S 60u
+#define ADMIN_WAIT_NS 60000000000ull
 
 struct admin_wait {
 	bool on;
 	uint64_t timeout_ns; /* SHELL_NO_LIMIT: for ever */
 };
 
-/* Reads the words from argv[first] on. 0; -EINVAL: others are among them. */
+/* Reads one such word into *w. 0; -EINVAL: it is another. */
+MUST_CHECK int admin_wait_word(struct admin_wait *w, const char *word);
+/* Reads all words from argv[first] on. 0; -EINVAL: others are among them. */
 MUST_CHECK int admin_wait_parse(const struct shell_args *a, int first,
 				struct admin_wait *out);
 
@@ -35,12 +37,16 @@ MUST_CHECK int mem_vm(const struct shell_args *a);
 /* ---- cmd_dump.c: vm dump ... ---- */
 MUST_CHECK int vm_dump(const struct shell_args *a);
 
+/* ---- cmd_set.c: for completion ---- */
+void set_offer_keys(struct shell_asker *asker);
+
 /* ---- the commands ---- */
 int cmd_audit(const struct shell_args *a);
 int cmd_console(const struct shell_args *a);
 int cmd_mem(const struct shell_args *a);
 int cmd_poweroff(const struct shell_args *a);
 int cmd_reboot(const struct shell_args *a);
+int cmd_set(const struct shell_args *a);
 int cmd_stats(const struct shell_args *a);
 int cmd_top(const struct shell_args *a);
 int cmd_vm(const struct shell_args *a);

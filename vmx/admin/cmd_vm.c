@@ -3,6 +3,7 @@
 #include "kernel/cpu/machine.h"
 #include "kernel/lib/errno.h"
 #include "kernel/lib/lib.h"
+#include "kernel/sched/clock.h"
 #include "mm/heap.h"
 #include "vmx/admin/admin_priv.h"
 #include "vmx/admin/cpu_use.h"
@@ -227,53 +228,64 @@ static int vm_info(const struct shell_args *a)
 
 /* ---- vm start, stop, ... ---- */
 
-/* `limit_s`: how long the console waits for it; 0: not at all. */
+/* `limit_ns`: how long the console waits for it; 0: not at all. */
+#define S_NS 1000000000ull
 static const struct verb {
 	const char *name;
 	enum vm_verb verb;
 	const char *done;
-	unsigned limit_s;
+	uint64_t limit_ns;
 } verbs[] = {
-	{ "start", VM_DO_START, "started", 10 },
+	{ "start", VM_DO_START, "started", 10 * S_NS },
 	{ "stop", VM_DO_STOP, "asked to power off", 0 },
-	{ "kill", VM_DO_KILL, "killed", 30 },
-	{ "pause", VM_DO_PAUSE, "paused", 10 },
-	{ "resume", VM_DO_RESUME, "resumed", 10 },
-	{ "reset", VM_DO_RESET, "reset", 10 },
+	{ "kill", VM_DO_KILL, "killed", 30 * S_NS },
+	{ "pause", VM_DO_PAUSE, "paused", 10 * S_NS },
+	{ "resume", VM_DO_RESUME, "resumed", 10 * S_NS },
+	{ "reset", VM_DO_RESET, "reset", 10 * S_NS },
 };
 
 struct act {
 	struct vm *vm;
 	struct vm_order order;
-	int err; /* -EAGAIN: under way */
+	int err;    /* -EAGAIN: under way */
+	bool quiet; /* nothing on the last row meanwhile */
 	char why[VM_WHY_MAX];
 };
 
 static void act_begin(struct act *act, const struct verb *verb)
 {
 	act->err = vm_order(act->vm, verb->verb, &act->order, act->why);
-	if (!act->err && verb->limit_s)
+	if (!act->err && verb->limit_ns)
 		act->err = -EAGAIN;
 }
 
 static bool act_is_over(void *arg)
 {
 	struct act *act = arg;
+	char row[96];
 
 	act->err = vm_order_result(act->vm, &act->order, act->why);
-	return act->err != -EAGAIN;
+	if (act->err != -EAGAIN)
+		return true;
+	if (!act->quiet) {
+		(void)snprintf(row, sizeof(row), "%s: %.40s (Ctrl-C: leave)",
+			       act->vm->cfg->name, act->why);
+		out_row(row);
+	}
+	return false;
 }
 
 /* The order stands, whatever ends the wait for it. */
-static void act_wait(struct act *act, const struct verb *verb)
+static void act_wait(struct act *act, const struct verb *verb,
+		     uint64_t limit_ns)
 {
 	char waits_for[VM_WHY_MAX];
 	int err;
 
 	if (act->err != -EAGAIN)
 		return;
-	err = shell_wait(&act->vm->changed, act_is_over, act,
-			 verb->limit_s * 1000000000ull);
+	err = shell_wait(&act->vm->changed, act_is_over, act, limit_ns);
+	out_row("");
 	if (!err)
 		return;
 	act->err = err;
@@ -283,17 +295,18 @@ static void act_wait(struct act *act, const struct verb *verb)
 			       "interrupted, goes on: %.90s", waits_for);
 	else
 		(void)snprintf(act->why, sizeof(act->why),
-			       "not within %u s, goes on: %.90s", verb->limit_s,
+			       "not within %llu s, goes on: %.90s",
+			       (unsigned long long)(verb->limit_ns / S_NS),
 			       waits_for);
 }
 
 static void act_on_one(const struct shell_args *a, const struct verb *verb,
 		       struct vm *vm)
 {
-	struct act act = { .vm = vm };
+	struct act act = { .vm = vm, .quiet = a->json };
 
 	act_begin(&act, verb);
-	act_wait(&act, verb);
+	act_wait(&act, verb, verb->limit_ns);
 	if (act.err)
 		out_fail(a, "vm %s %s: %s", verb->name, vm->cfg->name, act.why);
 	else
@@ -317,6 +330,16 @@ static void say_act(struct json *j, const struct verb *verb,
 	json_close_object(j);
 }
 
+/* All have the same time, not each after the other. */
+static uint64_t what_is_left(const struct verb *verb, uint64_t begin)
+{
+	uint64_t gone = tsc_to_ns(rdtsc() - begin);
+
+	if (verb->limit_ns == SHELL_NO_LIMIT)
+		return SHELL_NO_LIMIT;
+	return verb->limit_ns - min(verb->limit_ns, gone);
+}
+
 /*
  * All are told first, then waited for; one line for each VM; in JSON one array
  * of {"name","ok","message"}.
@@ -326,6 +349,7 @@ static void act_on_all(const struct shell_args *a, const struct verb *verb)
 	struct json *j = NULL;
 	uint32_t n = 0, i = 0;
 	struct act *acts;
+	uint64_t begin;
 
 	for (struct vm *vm = vm_first(); vm; vm = vm_next(vm))
 		n++;
@@ -336,14 +360,16 @@ static void act_on_all(const struct shell_args *a, const struct verb *verb)
 	}
 	for (struct vm *vm = vm_first(); vm; vm = vm_next(vm)) {
 		acts[i].vm = vm;
+		acts[i].quiet = a->json;
 		act_begin(&acts[i++], verb);
 	}
 	if (a->json) {
 		j = out_json();
 		json_open_array(j, NULL);
 	}
+	begin = rdtsc();
 	for (i = 0; i < n; i++) {
-		act_wait(&acts[i], verb);
+		act_wait(&acts[i], verb, what_is_left(verb, begin));
 		say_act(j, verb, &acts[i]);
 	}
 	if (j) {
@@ -355,10 +381,20 @@ static void act_on_all(const struct shell_args *a, const struct verb *verb)
 
 static int vm_act(const struct shell_args *a, const struct verb *verb)
 {
+	struct admin_wait wait;
+	struct verb patient;
 	struct vm *vm;
 
-	if (a->argc != 3)
+	if (a->argc < 3 || admin_wait_parse(a, 3, &wait) != 0)
 		return -EINVAL;
+	if (wait.on) {
+		/* The others are waited for anyway. */
+		if (verb->verb != VM_DO_STOP)
+			return -EINVAL;
+		patient = (struct verb){ "stop", VM_DO_STOP, "off",
+					 wait.timeout_ns };
+		verb = &patient;
+	}
 	if (strcmp(a->argv[2], "all") == 0) {
 		act_on_all(a, verb);
 		return 0;

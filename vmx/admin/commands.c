@@ -8,6 +8,7 @@ static const char *const vm_words[] = { "list", "info",	 "start",  "stop",
 					"kill", "pause", "resume", "reset",
 					"dump", NULL };
 static const char *const all_words[] = { "all", NULL };
+static const char *const host_words[] = { "host", NULL };
 static const char *const mem_words[] = { "host", NULL };
 
 static void vm_offer_names(struct shell_asker *asker)
@@ -56,12 +57,24 @@ const struct shell_cmd vm_cmds[] = {
 	  "mem.min and mem.boot. --wait waits until the guest has reached it,\n"
 	  "at most 60 s or those of --timeout (0: no end); Ctrl-C leaves.\n",
 	  .run = cmd_mem, .args = { { mem_words, vm_offer_names } } },
-	{ "poweroff", "poweroff", "kill all VMs and switch the machine off",
-	  "At once and without asking: guests are not shut down first. To\n"
-	  "shut them down use `vm stop all` and wait until they are off.\n",
+	{ "poweroff", "poweroff [-y|-f] [--timeout=S]",
+	  "shut guests down and switch the machine off",
+	  "Asks first if guests run. Each is asked to power off; after 60 s, or\n"
+	  "those of --timeout, you are told who has not, and asked whether to\n"
+	  "kill them. -y answers yes to both; -f kills all at once and asks\n"
+	  "nothing. Ctrl-C leaves while it waits.\n",
 	  .run = cmd_poweroff },
-	{ "reboot", "reboot", "kill all VMs and reboot the machine",
-	  "At once and without asking, as `poweroff`.\n", .run = cmd_reboot },
+	{ "reboot", "reboot [-y|-f] [--timeout=S]",
+	  "shut guests down and reboot the machine", "As `poweroff`.\n",
+	  .run = cmd_reboot },
+	{ "set", "set NAME KEY VALUE\nset host KEY VALUE\nset NAME\nset host",
+	  "change the configuration while the machine runs",
+	  "Keys and values are those of aerostat.conf (`help config`), which\n"
+	  "is not written: what is set lasts until the machine goes down.\n"
+	  "`set NAME` and `set host` say which key may change when.\n",
+	  .run = cmd_set,
+	  .args = { { host_words, vm_offer_names },
+		    { .names = set_offer_keys } } },
 	{ "stats", "stats NAME", "a VM's exits, ticks, faults",
 	  "Exits by reason and processor ticks since boot, memory events of\n"
 	  "the VM, and what the guest's memory driver publishes.\n",
@@ -74,9 +87,11 @@ const struct shell_cmd vm_cmds[] = {
 	{ "vm",
 	  "vm list\nvm info NAME\nvm start|stop|kill|pause|resume|reset NAME\n"
 	  "vm start|stop|kill|pause|resume|reset all\n"
+	  "vm stop NAME|all --wait [--timeout=S]\n"
 	  "vm dump NAME [--vcpu=N] [[--phys] ADDRESS [LENGTH]]",
 	  "list VMs, start and stop them",
-	  "stop asks the guest to power off, kill ends it at once, reset is\n"
+	  "stop asks the guest to power off (--wait: and waits until it is, 60 s\n"
+	  "or those of --timeout), kill ends it at once, reset is\n"
 	  "the reset button. pause stops its CPUs until resume. WAIT shows\n"
 	  "what a VM waits for; REASON why it is not running; CPU% is of one\n"
 	  "CPU since the last look. dump shows the registers, code and stack\n"

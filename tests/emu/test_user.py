@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What an administrator does besides starting and stopping: looking into a
+guest that stands still, changing it, shares of CPUs, the log."""
+from harness import ESCAPE, Machine, micro
+
+CONF = """
+[vm idle]
+kernel = hlt_forever.elf
+mem.min = 4M
+mem.boot = 16M
+[vm busy]
+kernel = runaway.elf
+mem.boot = 16M
+[vm bad]
+kernel = triple_fault.elf
+mem.boot = 16M
+autostart = no
+"""
+MIB = 1 << 20
+KERNEL_AT = 0x100000    # guest-stubs/micro/micro.ld
+
+
+def files():
+    return {n + ".elf": micro(n)
+            for n in ("hlt_forever", "runaway", "triple_fault")}
+
+
+def test_dump_top_log():
+    with Machine(CONF, files(), cpus=1) as m:
+        m.boot()
+        m.wait_vm("busy", "running")
+        # Nobody listens to a target in a micro guest, and that is said.
+        assert "no memory driver" in m.cmd("mem idle 8M --wait")
+        assert "no memory driver" in m.cmd_json("mem idle -4M")["warning"]
+
+        top = m.cmd_json("top 1 1")
+        use = {v["name"]: v["permille"] for v in top["vms"]}
+        assert use["busy"] > 900 > 50 > use["idle"], top
+
+        assert "`vm pause idle` first" in m.cmd("vm dump idle")
+        m.cmd("vm pause all")
+        resident = m.cmd_json("mem idle")["resident"]
+        cpu, = m.cmd_json("vm dump idle")
+        assert cpu["halted"] and cpu["last_exit"] == "hlt", cpu
+        assert KERNEL_AT <= int(cpu["rip"], 16) < 16 * MIB
+        # What lies at RIP is the same by both ways of looking.
+        memory = m.cmd_json("vm dump idle %s 32" % cpu["rip"])
+        assert memory["bytes"] == cpu["code"] and memory["nbytes"] == 32
+        assert cpu["stack"], cpu
+        # Hollow memory reads as zeros and stays hollow; beyond is nothing.
+        hollow = m.cmd_json("vm dump idle --phys 0xe00000 4096")
+        assert set(hollow["bytes"]) == {"0"} and hollow["nbytes"] == 4096
+        edge = m.cmd_json("vm dump idle --phys 0xfffff8 16")
+        assert edge["nbytes"] == 8
+        for nowhere in "0x8000000000000000", "0xfee00000", "0xfffffffffffff":
+            assert "not RAM" in m.cmd("vm dump idle --phys " + nowhere)
+            assert "not RAM" in m.cmd("vm dump busy " + nowhere)
+        assert m.cmd_json("mem idle")["resident"] == resident
+        m.cmd("vm resume all")
+
+        m.cmd("vm start bad")
+        m.wait_vm("bad", "crashed")
+        cpu, = m.cmd_json("vm dump bad")
+        assert cpu["last_exit"] == "triple_fault" and cpu["code"], cpu
+        assert "memory is gone" in m.cmd("vm dump bad 0x100000")
+
+        assert "vm=bad" in m.cmd("log vm=bad")
+        assert "vm=busy" not in m.cmd("log vm=bad")
+        m.send("log -f vm=idle\r")
+        m.expect("vm=idle started")
+        m.send("\x03")
+        m.boot()
+        m.send("help config -p\r")
+        m.expect("-- more: ")
+        m.send("q")
+        m.expect(r"^\[stopped\]$")
+
+        # One Ctrl-T leaves, two are one for the guest.
+        with m.console("idle"):
+            m.send(ESCAPE + ESCAPE)
+            m.drain(1)
+            assert not m.screen.line.startswith("aerostat> ")
+        m.cmd("vm kill all")
+        m.audit()
+        m.poweroff()
