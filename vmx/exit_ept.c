@@ -85,6 +85,26 @@ static enum exit_action wait_memory(struct vcpu *v)
 	return EXIT_RESUME;
 }
 
+/*
+ * Where no memory is. Only an instruction's own access can be carried out for
+ * it: not the processor's, to deliver an event or to walk the guest's tables.
+ */
+static enum exit_action no_memory(struct vcpu *v, gpa_t at, uint64_t q)
+{
+	const char *who = NULL;
+
+	if (v->inject.info & INTR_VALID)
+		who = "event delivery";
+	else if ((q & EPTQ_LINEAR_VALID) && !(q & EPTQ_LINEAR))
+		who = "page walk";
+	else if (q & EPTQ_FETCH)
+		who = "instruction fetch";
+	if (!who)
+		return mmio(v, at, (q & EPTQ_WRITE) != 0);
+	vcpu_crash(v, "%s at %#lx, where no memory is", who, at.raw);
+	return EXIT_STOP_VM;
+}
+
 enum exit_action exit_ept_violation(struct vcpu *v)
 {
 	uint64_t q = vmcs_read(VMCS_EXIT_QUAL);
@@ -98,12 +118,7 @@ enum exit_action exit_ept_violation(struct vcpu *v)
 	case 0: return EXIT_RESUME;
 	case -ENOMEM: return wait_memory(v);
 	case -ENOENT:
-	case -EACCES:
-		if (!(q & EPTQ_FETCH))
-			return mmio(v, at, (q & EPTQ_WRITE) != 0);
-		vcpu_crash(v, "instruction fetch from %#lx, where no memory is",
-			   at.raw);
-		return EXIT_STOP_VM;
+	case -EACCES: return no_memory(v, at, q);
 	default:
 		vcpu_crash(v, "memory limit reached at %#lx (mem.max)", at.raw);
 		return EXIT_STOP_VM;

@@ -32,7 +32,8 @@ enum exit_action exit_exception(struct vcpu *v)
 	/* Both were handled by the host before interrupts went on. */
 	if ((info & INTR_TYPE_MASK) == INTR_TYPE_NMI || vector == 18)
 		return EXIT_RESUME;
-	if (info & INTR_NMI_UNBLOCK)
+	/* The bit is undefined during event delivery (SDM). */
+	if ((info & INTR_NMI_UNBLOCK) && !(v->inject.info & INTR_VALID))
 		vmcs_write(VMCS_GUEST_INTERRUPTIBILITY,
 			   vmcs_read(VMCS_GUEST_INTERRUPTIBILITY) |
 				   BLOCKED_BY_NMI);

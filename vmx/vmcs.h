@@ -273,6 +273,7 @@ enum exit_reason {
 #define EPTQ_WRITE	  0x2u
 #define EPTQ_FETCH	  0x4u
 #define EPTQ_LINEAR_VALID 0x80u
+#define EPTQ_LINEAR	  0x100u /* the access itself, no page walk */
 #define EPTQ_NMI_UNBLOCK  0x1000u
 
 /* Segment access rights. */
