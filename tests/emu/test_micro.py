@@ -122,3 +122,18 @@ def test_first_touch_is_zero_by_every_policy(commit):
         assert run(m, "touch_all", 300) == 0
         m.audit()
         m.poweroff()
+
+
+@pytest.mark.parametrize("cpus", [1, 2])
+def test_vcpus_keep_their_state(cpus):
+    """Three vCPUs each of two VMs share the processors, and hand pages back."""
+    conf = section("state", "vcpus = 3\ncmdline = vcpus=3 rounds=3000\n")
+    conf = "[host]\n" + conf + conf.replace("[vm state", "[vm two")
+    with Machine(conf, {"state.elf": micro("state")}, cpus=cpus) as m:
+        m.boot()
+        m.cmd("vm start two")
+        assert run(m, "state") == 0
+        info = m.wait_vm("two", "off", GUEST_S)
+        assert info["debug_exited"] and info["debug_exit_value"] == 0, info
+        m.audit()
+        m.poweroff()

@@ -93,7 +93,6 @@ void vm_request_end(struct vm *vm, enum vm_end end, const char *fmt, ...)
 	ended = (int)end;
 }
 
-
 void vcpu_set_controls(struct vcpu *vcpu, uint32_t set, uint32_t clear)
 {
 	vcpu->cpu_controls = (vcpu->cpu_controls | set) & ~clear;
