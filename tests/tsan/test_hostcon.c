@@ -273,13 +273,12 @@ static void check_sent(void)
 	sent[nr_sent] = 0;
 	for (line = strtok_r(sent, "\r\n", &save); line;
 	     line = strtok_r(NULL, "\r\n", &save)) {
-		unsigned w, i;
+		unsigned w, i, n = (unsigned)strspn(line, "noise");
 
-		if (!strcmp(line, "noise")) {
-			nr_noise++;
-			continue;
-		}
-		if (strstr(line, "characters lost"))
+		/* Of noise any part may be lost, its end of line too. */
+		nr_noise += n != 0;
+		line += n;
+		if (!*line || strstr(line, "characters lost"))
 			continue;
 		if (sscanf(line, "w%u %u!", &w, &i) != 2 ||
 		    strlen(line) != 28 || w >= NR_WRITERS || i != next[w])
