@@ -85,7 +85,8 @@ static void put_block(struct zone *z, hfn_t first, unsigned order,
 	list_block(z, first, order, k);
 }
 
-void buddy_put(struct zone *z, hfn_t first, uint64_t npages, enum block_kind k)
+static void put_run(struct zone *z, hfn_t first, uint64_t npages,
+		    enum block_kind k)
 {
 	z->nr_free[k] += npages;
 	z->nr_freed_ever += npages;
@@ -100,6 +101,38 @@ void buddy_put(struct zone *z, hfn_t first, uint64_t npages, enum block_kind k)
 		first.raw += 1ull << order;
 		npages -= 1ull << order;
 	}
+}
+
+void buddy_put(struct zone *z, hfn_t first, uint64_t npages, enum block_kind k)
+{
+	/* Almost always there are no faulty frames at all. */
+	while (unlikely(frame_nr_bad) && npages) {
+		uint64_t good = frame_next_bad(first, npages);
+
+		if (good == npages)
+			break;
+		put_run(z, first, good, k);
+		frame_set_retired(hfn_add(first, good));
+		first = hfn_add(first, good + 1);
+		npages -= good + 1;
+	}
+	put_run(z, first, npages, k);
+}
+
+bool buddy_cut_out(struct zone *z, hfn_t f)
+{
+	for (unsigned order = 0; order <= FRAME_MAX_ORDER; order++)
+		for (unsigned k = 0; k < BLOCK_NR_KINDS; k++) {
+			hfn_t first = hfn(f.raw & ~((1ull << order) - 1));
+
+			if (!is_listed(z, first, order, (enum block_kind)k))
+				continue;
+			unlist_block(z, first, order, (enum block_kind)k);
+			z->nr_free[k] -= 1ull << order;
+			buddy_put(z, first, 1ull << order, (enum block_kind)k);
+			return true;
+		}
+	return false;
 }
 
 bool buddy_take(struct zone *z, unsigned order, enum block_kind k, hfn_t *out)

@@ -71,6 +71,7 @@ uint64_t frame_nr_moves(void)
 void frame_init(void)
 {
 	memset(caches, 0, sizeof(caches));
+	frame_nr_bad = 0;
 	frame_nr_ram = 0;
 }
 
@@ -178,10 +179,13 @@ static bool take_one(enum block_kind k, unsigned flags, hfn_t *out)
 	for (unsigned i = 0; !st->nr && i < nr_zones; i++)
 		if (refill(st, nth_zone(i), k, flags))
 			break;
-	if (!st->nr)
-		return false;
-	*out = hfn(st->hfn[--st->nr]);
-	return true;
+	while (st->nr) {
+		*out = hfn(st->hfn[--st->nr]);
+		if (likely(!(frame_of(*out)->flags & FRAME_F_BAD)))
+			return true;
+		frame_set_retired(*out);
+	}
+	return false;
 }
 
 static bool take_block(unsigned order, enum block_kind k, unsigned flags,
@@ -254,9 +258,13 @@ int frame_alloc(unsigned order, enum frame_type type, unsigned flags,
 	if (unlikely(order || !st->nr))
 		return alloc_slow(order, type, flags, out);
 	*out = hfn(st->hfn[--st->nr]);
+	fr = frame_of(*out);
+	if (unlikely(fr->flags & FRAME_F_BAD)) {
+		frame_set_retired(*out);
+		return alloc_slow(order, type, flags, out);
+	}
 	ASSERT(!clean || frames_are_zero(*out, 1));
 	/* As claim(), but order and node are right already. */
-	fr = frame_of(*out);
 	fr->type = (uint8_t)type;
 	fr->flags = 0;
 	fr->refs = 1;
@@ -319,7 +327,7 @@ static void free_block(hfn_t first, unsigned order, enum block_kind k)
 	BUG_ON(fr->type <= FRAME_FREE || fr->order != order);
 	c->nr_type[fr->type] -= 1ll << order;
 	c->nr_moves += 1ull << order;
-	if (order == 0 && !memwait_pending())
+	if (order == 0 && !memwait_pending() && !frame_nr_bad)
 		cache_put(c, first, k);
 	else
 		put_run(first, 1ull << order, k);
@@ -438,7 +446,7 @@ const char *frame_type_name(enum frame_type type)
 		[FRAME_STACK] = "stack",       [FRAME_STAGE2] = "stage2",
 		[FRAME_VMX] = "vmx",	       [FRAME_MOBJECT] = "mobject",
 		[FRAME_DATA] = "data",	       [FRAME_ZERO] = "zero",
-		[FRAME_SHARED] = "shared",
+		[FRAME_SHARED] = "shared",     [FRAME_RETIRED] = "retired",
 	};
 
 	return type < FRAME_NR_TYPES ? names[type] : "?";

@@ -39,6 +39,7 @@ enum frame_type {
 	FRAME_DATA,	/* a page of a memory object; owner, index */
 	FRAME_ZERO,	/* the shared zero frame */
 	FRAME_SHARED,	/* event/statistics pages shared with guests */
+	FRAME_RETIRED,	/* faulty memory: never used again */
 	FRAME_NR_TYPES
 };
 
@@ -70,6 +71,7 @@ _Static_assert(sizeof(struct frame) <= 32, "0.8 % of RAM");
 #define FRAME_F_PINNED	0x02u /* never a victim */
 #define FRAME_F_LISTED	0x04u /* heads a block on a zone's free list */
 #define FRAME_F_LEAVING 0x08u /* heads a run in a struct frame_chain */
+#define FRAME_F_BAD	0x10u /* free in a per-CPU cache, but faulty */
 
 /* Allocation flags. */
 #define FA_ZERO	      0x01u /* the block must hold only zeros */
@@ -176,6 +178,13 @@ struct frame_stats {
 	uint64_t nr_zeroed_idle, nr_zeroed_fault; /* since boot, frames */
 };
 void frame_get_stats(struct frame_stats *out);
+
+/*
+ * The memory of f is faulty: it is never handed out from now on. If it is in
+ * use that stays so until its owner frees it. One thread at a time, no lock
+ * held. 0; -EINVAL: not RAM; -ENOSPC: there are too many already.
+ */
+MUST_CHECK int frame_retire(hfn_t f);
 
 /*
  * Zeroes at most one block of dirty free memory (up to 2 MiB) into the clean

@@ -80,6 +80,9 @@ MUST_CHECK bool buddy_take(struct zone *z, unsigned order, enum block_kind k,
  */
 void buddy_put(struct zone *z, hfn_t first, uint64_t npages, enum block_kind k);
 
+/* Takes f, if it is on a list, out of its block for good. Locked. */
+bool buddy_cut_out(struct zone *z, hfn_t f);
+
 /*
  * Merges clean blocks with dirty buddies, which makes them dirty, until a
  * block of `order` exists. Never done on the normal free path: it would
@@ -98,6 +101,14 @@ void frame_count(enum frame_type type, int64_t npages);
 
 /* Frames that were taken or given back, ever: what audit can't see at once. */
 uint64_t frame_nr_moves(void);
+
+/* ---- mm/retire.c: faulty frames ---- */
+extern uint32_t frame_nr_bad; /* [atomic] */
+bool frame_is_bad(hfn_t f);
+/* How far behind first the next faulty frame is; npages: none in the run. */
+uint64_t frame_next_bad(hfn_t first, uint64_t npages);
+/* A faulty frame that was free, and is in no list, is counted as retired. */
+void frame_set_retired(hfn_t f);
 
 /* ---- zero.c ---- */
 

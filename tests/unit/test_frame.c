@@ -3,7 +3,8 @@
  * Frames: the boot map, blocks of every order, clean and dirty lists, caches,
  * watermarks, chains; random use against a naive model of who owns what.
  *
- * Sources: mm/frame.c mm/buddy.c mm/zero.c mm/init.c mm/memwait.c mm/heap.c
+ * Sources: mm/frame.c mm/buddy.c mm/retire.c mm/zero.c mm/init.c mm/memwait.c
+ * mm/heap.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -372,6 +373,68 @@ static void random_use_agrees_with_the_model(void **state)
 	assert_int_equal(check_all(), before);
 }
 
+static uint64_t nr_retired(void)
+{
+	struct frame_stats st;
+
+	frame_get_stats(&st);
+	return st.nr_type[FRAME_RETIRED];
+}
+
+/* Whoever takes all there is never gets any of the n faulty frames. */
+static void assert_never_handed_out(const hfn_t *faulty, unsigned n)
+{
+	hfn_t f;
+
+	while (!frame_alloc(0, FRAME_DATA, FA_RESERVE, &f))
+		for (unsigned i = 0; i < n; i++)
+			assert_int_not_equal(f.raw, faulty[i].raw);
+	assert_int_equal(nr_retired(), n);
+	check_all();
+}
+
+static void faulty_frames_never_come_back(void **state)
+{
+	hfn_t f[4], block;
+
+	(void)state;
+	boot(0);
+	/* Free in a large block; in a cache; in use alone; within a block. */
+	f[0] = hfn(30 * MIB / 4096 + 5);
+	assert_int_equal(frame_alloc(0, FRAME_DATA, 0, &f[1]), 0);
+	assert_int_equal(frame_alloc(0, FRAME_DATA, 0, &f[2]), 0);
+	assert_int_equal(frame_alloc(9, FRAME_DATA, 0, &block), 0);
+	f[3] = hfn_add(block, 511);
+	frame_free(f[1], 0);
+	for (unsigned i = 0; i < 4; i++) {
+		assert_int_equal(frame_retire(f[i]), 0);
+		assert_int_equal(frame_retire(f[i]), 0);
+	}
+	assert_int_equal(nr_retired(), 1);
+	check_all();
+	frame_free(f[2], 0);
+	assert_int_equal(nr_retired(), 2);
+	frame_free(block, 9);
+	assert_int_equal(nr_retired(), 3);
+	check_all();
+	while (frame_zero_some())
+		;
+	assert_never_handed_out(f, 4);
+}
+
+static void frames_that_are_no_ram_are_not_retired(void **state)
+{
+	(void)state;
+	boot(0);
+	assert_int_equal(frame_retire(frame_limit()), -EINVAL);
+	assert_int_equal(frame_retire(hfn(~0ull)), -EINVAL);
+	for (uint64_t i = 0; i < 256; i++)
+		assert_int_equal(frame_retire(hfn(5000 + 2 * i)), 0);
+	assert_int_equal(frame_retire(hfn(4999)), -ENOSPC);
+	assert_int_equal(nr_retired(), 256);
+	check_all();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -384,6 +447,8 @@ int main(void)
 		cmocka_unit_test(guests_stop_at_the_reserve),
 		cmocka_unit_test(chains_free_runs_whole),
 		cmocka_unit_test(double_free_is_a_bug),
+		cmocka_unit_test(faulty_frames_never_come_back),
+		cmocka_unit_test(frames_that_are_no_ram_are_not_retired),
 		cmocka_unit_test(waiters_go_on_when_memory_comes_free),
 		cmocka_unit_test(random_use_agrees_with_the_model),
 	};
