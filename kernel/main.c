@@ -11,6 +11,7 @@
 #include "kernel/cpu/apic.h"
 #include "kernel/cpu/irq.h"
 #include "kernel/cpu/machine.h"
+#include "kernel/cpu/mce.h"
 #include "kernel/cpu/power.h"
 #include "kernel/cpu/smp.h"
 #include "kernel/lib/boot_info.h"
@@ -132,6 +133,7 @@ static void init_interrupts(void)
 	if (apic_init())
 		panic("this processor has no local APIC");
 	apic_init_cpu();
+	mce_init_cpu();
 	for (uint32_t i = 0; i < acpi_host.nr_ioapics; i++)
 		if (!hostpt_map_mmio(hpa(acpi_host.ioapics[i].hpa),
 				     IOAPIC_NBYTES, &regs) &&

@@ -38,6 +38,7 @@ enum apic_reg {
 #define ICR_STARTUP  (6u << 8)
 #define ICR_BUSY     BIT(12)
 #define ICR_ASSERT   BIT(14)
+#define ICR_SELF     (1u << 18)
 #define LVT_MASKED   BIT(16)
 #define LVT_NMI	     (4u << 8)
 #define LVT_EXTINT   (7u << 8)
@@ -161,6 +162,20 @@ void apic_eoi(void)
 void apic_send_ipi(uint32_t dest, uint8_t vector)
 {
 	write_icr(dest, ICR_ASSERT | vector);
+}
+
+/*
+ * By the shorthand: it leaves the destination of a command that was just being
+ * written alone.
+ */
+void apic_send_self(uint8_t vector)
+{
+	uint32_t low = ICR_SELF | ICR_ASSERT | vector;
+
+	if (mode == APIC_X2)
+		wrmsr(MSR_X2APIC + APIC_ICR / 16, low);
+	else if (mode == APIC_MMIO)
+		apic_write(APIC_ICR, low);
 }
 
 void apic_send_nmi(uint32_t dest)

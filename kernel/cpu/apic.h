@@ -22,6 +22,8 @@ bool apic_is_x2(void);
 
 /* Fixed interrupt to one CPU, by APIC ID. Any context. */
 void apic_send_ipi(uint32_t apic_id, uint8_t vector);
+/* To this CPU itself. Any context, #MC included. */
+void apic_send_self(uint8_t vector);
 /* NMI to one CPU. Any context, NMI included. */
 void apic_send_nmi(uint32_t apic_id);
 void apic_send_init(uint32_t apic_id);

@@ -9,6 +9,7 @@
 #include "kernel/console/hostcon.h"
 #include "kernel/cpu/backtrace.h"
 #include "kernel/cpu/machine.h"
+#include "kernel/cpu/mce.h"
 #include "kernel/cpu/stop.h"
 #include "kernel/lib/bug.h"
 #include "kernel/lib/lib.h"
@@ -20,9 +21,6 @@
 #include "mm/hostpt.h"
 
 #define PANIC_LOG_LINES 12
-
-#define MC_STATUS_VALID BIT(63)
-#define MC_STATUS_ADDRV BIT(58)
 
 /* What is to be reported. [the CPU that ends the machine] */
 static struct {
@@ -103,27 +101,9 @@ static void say_caller(void)
 		    name, (unsigned long long)offset);
 }
 
-/* SDM Vol. 3B, "Machine-Check MSRs": what each bank has to say. */
 static void say_machine_check(void)
 {
-	uint32_t banks;
-
-	if (!report.frame || report.frame->vector != TRAP_MC)
-		return;
-	banks = rdmsr(MSR_MCG_CAP) & 0xff;
-	say("mcg_status %#llx\n", (unsigned long long)rdmsr(MSR_MCG_STATUS));
-	for (uint32_t i = 0; i < banks; i++) {
-		uint64_t status, address = 0;
-
-		if (!rdmsr_safe(MSR_MC0_STATUS + 4 * i, &status) ||
-		    !(status & MC_STATUS_VALID))
-			continue;
-		if (status & MC_STATUS_ADDRV &&
-		    !rdmsr_safe(MSR_MC0_STATUS + 4 * i + 1, &address))
-			address = 0;
-		say("bank %u: status %#llx address %#llx\n", i,
-		    (unsigned long long)status, (unsigned long long)address);
-	}
+	mce_report(say);
 }
 
 static void say_backtrace(void)

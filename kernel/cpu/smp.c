@@ -9,6 +9,7 @@
 #include "kernel/cpu/gdt.h"
 #include "kernel/cpu/irq.h"
 #include "kernel/cpu/machine.h"
+#include "kernel/cpu/mce.h"
 #include "kernel/cpu/smp_priv.h"
 #include "kernel/lib/bug.h"
 #include "kernel/lib/directmap.h"
@@ -114,6 +115,7 @@ static NORETURN void ap_main(uint64_t id)
 	load_gs((uint32_t)id);
 	trap_init_cpu();
 	apic_init_cpu();
+	mce_init_cpu();
 	timer_init_cpu();
 	sched_init_cpu(&idle_threads[id]);
 	__atomic_store_n(&ap_tsc, rdtsc(), __ATOMIC_RELAXED);

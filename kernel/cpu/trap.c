@@ -7,6 +7,7 @@
 
 #include "kernel/cpu/gdt.h"
 #include "kernel/cpu/irq.h"
+#include "kernel/cpu/mce.h"
 #include "kernel/cpu/panic.h"
 #include "kernel/cpu/stop.h"
 #include "kernel/lib/x86.h"
@@ -132,6 +133,10 @@ void trap_dispatch(struct trap_frame *f)
 	}
 	if (f->vector == TRAP_GP && fix_up(f))
 		return;
+	if (f->vector == TRAP_MC) {
+		mce_trap(f);
+		return;
+	}
 	name = names[f->vector];
 	panic_trap(f, name ? name : "reserved");
 }

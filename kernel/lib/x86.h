@@ -65,6 +65,7 @@
 #define MSR_SYSENTER_EIP  0x176u
 #define MSR_MCG_CAP	  0x179u
 #define MSR_MCG_STATUS	  0x17au
+#define MSR_MCG_CTL	  0x17bu
 #define MSR_MISC_ENABLE	  0x1a0u
 #define MSR_PAT		  0x277u
 #define MSR_MC0_CTL	  0x400u
