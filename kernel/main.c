@@ -185,6 +185,8 @@ static void init_services(void)
 		log_warn("vmx", "no guest will start on this machine");
 	if (vm_init_all(&host_config))
 		panic("not enough memory for the list of VMs");
+	if (machine_check_init())
+		panic("not enough memory for a service thread");
 	register_rooms();
 	if (shell_start())
 		panic("not enough memory for the console");

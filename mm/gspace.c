@@ -357,3 +357,67 @@ void gspace_get_stats(struct gspace *gs, struct gspace_stats *out)
 		out->state[s] = o->nr[s];
 	spin_unlock(&gs->lock);
 }
+
+/* ---- faulty frames ---- */
+
+/* True if the block that `head` heads is f's, and in the object. Locked. */
+static bool block_holds(struct gspace *gs, hfn_t head, unsigned level, hfn_t f)
+{
+	const struct frame *fr = frame_of(head);
+	unsigned found;
+	uint64_t e;
+
+	if (fr->type != FRAME_DATA || fr->owner != &gs->ram ||
+	    fr->index >= gs->ram.npages)
+		return false;
+	/* Records inside a block may be old: the object decides. */
+	e = *mobject_walk(&gs->ram, fr->index, &found);
+	return found == level && mentry_state(e) == PG_RESIDENT &&
+	       mentry_frame(e).raw == head.raw &&
+	       f.raw - head.raw < 1ull << MOBJECT_NODE_BITS * level;
+}
+
+struct gspace *gspace_of_frame(hfn_t f)
+{
+	struct gspace *gs, *found = NULL;
+
+	if (f.raw >= frame_limit().raw)
+		return NULL;
+	spin_lock(&gspace_list.lock);
+	list_for_each (gs, &gspace_list.head, link) {
+		spin_lock(&gs->lock);
+		for (unsigned l = 0; l < MOBJECT_MAX_LEVEL; l++) {
+			uint64_t n = 1ull << MOBJECT_NODE_BITS * l;
+
+			if (block_holds(gs, hfn(round_down(f.raw, n)), l, f))
+				found = gs;
+		}
+		spin_unlock(&gs->lock);
+		if (found)
+			break;
+	}
+	spin_unlock(&gspace_list.lock);
+	return found;
+}
+
+int gspace_frame_at(struct gspace *gs, gfn_t g, hfn_t *out)
+{
+	struct region *r;
+	int err = -ENOENT;
+
+	spin_lock(&gs->lock);
+	r = region_find_ram(gs, g);
+	if (r) {
+		uint64_t idx = region_index(r, g);
+		unsigned level;
+		uint64_t e = *mobject_walk(&gs->ram, idx, &level);
+		uint64_t n = 1ull << MOBJECT_NODE_BITS * level;
+
+		if (mentry_state(e) == PG_RESIDENT) {
+			*out = hfn_add(mentry_frame(e), idx % n);
+			err = 0;
+		}
+	}
+	spin_unlock(&gs->lock);
+	return err;
+}

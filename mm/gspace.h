@@ -169,4 +169,13 @@ struct gspace_stats {
 };
 void gspace_get_stats(struct gspace *gs, struct gspace_stats *out);
 
+/* The frame behind g now; -ENOENT: none. Takes the space's lock. */
+MUST_CHECK int gspace_frame_at(struct gspace *gs, gfn_t g, hfn_t *out);
+/*
+ * The space whose RAM the frame f is a part of now, or NULL. Only to be
+ * compared: the space may be gone when this returns. Takes all spaces' locks
+ * in turn.
+ */
+struct gspace *gspace_of_frame(hfn_t f);
+
 #endif

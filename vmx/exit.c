@@ -7,6 +7,7 @@
  *
  * Only this file advances RIP.
  */
+#include "kernel/cpu/mce.h"
 #include "kernel/lib/bug.h"
 #include "kernel/lib/lib.h"
 #include "kernel/sched/clock.h"
@@ -107,6 +108,13 @@ static enum exit_action exit_bad_state(struct vcpu *v)
 	return EXIT_STOP_VM;
 }
 
+/* A machine check came before the entry, and the guest can still go on. */
+static enum exit_action exit_mce_entry(struct vcpu *v)
+{
+	(void)v;
+	return EXIT_RESUME;
+}
+
 static const exit_handler handlers[VMX_NR_REASONS] = {
 	[REASON_EXCEPTION] = exit_exception,
 	[REASON_EXT_INTR] = exit_ext_intr,
@@ -137,6 +145,7 @@ static const exit_handler handlers[VMX_NR_REASONS] = {
 	[REASON_BAD_MSR_LOAD] = exit_bad_state,
 	[REASON_MWAIT] = exit_ud,
 	[REASON_MONITOR] = exit_ud,
+	[REASON_MCE_ENTRY] = exit_mce_entry,
 	[REASON_EPT_VIOLATION] = exit_ept_violation,
 	[REASON_EPT_MISCONFIG] = exit_ept_misconfig,
 	[REASON_INVEPT] = exit_ud,
@@ -154,28 +163,44 @@ static enum exit_action exit_unknown(struct vcpu *v, uint32_t reason)
 	return EXIT_STOP_VM;
 }
 
-/* NMI and #MC are the host's: they must run before interrupts are on. */
-static void host_events(struct vcpu *v, uint32_t reason)
+/*
+ * NMI and #MC are the host's: they must be served before interrupts are on.
+ * False: the guest has used memory that is faulty and can't go on.
+ */
+static bool host_events(uint32_t reason)
 {
 	uint32_t info;
 
+	if (reason == REASON_MCE_ENTRY)
+		return mce_from_guest() == MCE_GO_ON;
 	if (reason != REASON_EXCEPTION)
-		return;
+		return true;
 	info = vmcs_read32(VMCS_EXIT_INTR_INFO);
-	(void)v;
 	if ((info & INTR_TYPE_MASK) == INTR_TYPE_NMI)
 		__asm__ volatile("int $2");
 	else if ((info & INTR_VECTOR_MASK) == 18)
-		__asm__ volatile("int $18");
+		return mce_from_guest() == MCE_GO_ON;
+	return true;
+}
+
+static enum exit_action exit_machine_check(struct vcpu *v)
+{
+	vcpu_crash(v, "machine check: it used faulty memory, or lost its "
+		      "state");
+	return EXIT_STOP_VM;
 }
 
 void (*vmx_exit_probe)(struct vcpu *v);
 
 enum exit_action exit_dispatch(struct vcpu *v)
 {
-	uint32_t reason = v->exit_reason;
 	enum exit_action act;
+	uint32_t reason;
+	bool sound;
 
+	if (unlikely(READ_ONCE(vmx_exit_probe)))
+		vmx_exit_probe(v);
+	reason = v->exit_reason;
 	if (reason == REASON_HANDLED) {
 		irq_enable();
 		return EXIT_RESUME;
@@ -184,10 +209,10 @@ enum exit_action exit_dispatch(struct vcpu *v)
 		reason &= 0xffff; /* exits 33, 34, 41 */
 	else
 		inject_save_vectoring(v);
-	host_events(v, reason);
+	sound = host_events(reason);
 	irq_enable();
-	if (unlikely(READ_ONCE(vmx_exit_probe)))
-		vmx_exit_probe(v);
+	if (unlikely(!sound))
+		return exit_machine_check(v);
 	if (reason >= VMX_NR_REASONS || !handlers[reason])
 		return exit_unknown(v, reason);
 	v->exits[reason]++;

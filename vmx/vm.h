@@ -154,6 +154,12 @@ void vm_request_end(struct vm *vm, enum vm_end end, const char *fmt, ...)
 /* A vCPU stands still or has ended. Thread context. */
 void vm_wake_keeper(struct vm *vm);
 
+/*
+ * Starts the service thread that deals with machine checks. After
+ * vm_init_all(). 0, -ENOMEM.
+ */
+MUST_CHECK int machine_check_init(void);
+
 /* Statistics for `stats NAME`: exits by reason, ticks, faults. */
 #define VMX_NR_REASONS 70
 struct vm_stats {

@@ -22,7 +22,10 @@ const char *vmx_missing(void);
 /* Leaves VMX operation on this CPU, for reboot. Interrupts off. */
 void vmx_cpu_off(void);
 
-/* For tests: called in each slow exit while it is set. [atomic] */
+/*
+ * For tests: called in each slow exit, interrupts off, while it is set; may
+ * change the exit's reason. [atomic]
+ */
 struct vcpu;
 extern void (*vmx_exit_probe)(struct vcpu *v);
 

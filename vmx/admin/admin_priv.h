@@ -8,6 +8,8 @@
 
 /* The VM of that name; NULL: said so. */
 struct vm *cmd_find_vm(const struct shell_args *a, const char *name);
+/* For completion: offers the names of all VMs. */
+void vm_offer_names(struct shell_asker *asker);
 
 /*
  * --wait and --timeout=SECONDS at the end of a command. A wait that names no

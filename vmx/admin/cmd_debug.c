@@ -6,6 +6,7 @@
 #include "kernel/console/hostcon.h"
 #include "kernel/cpu/apic.h"
 #include "kernel/cpu/machine.h"
+#include "kernel/cpu/mce.h"
 #include "kernel/cpu/trap.h"
 #include "kernel/lib/bug.h"
 #include "kernel/lib/errno.h"
@@ -16,7 +17,8 @@
 #include "kernel/sync/log.h"
 #include "kernel/sync/percpu.h"
 #include "vmx/admin/admin.h"
-#include "vmx/vcpu.h"
+#include "vmx/admin/admin_priv.h"
+#include "vmx/vcpu_priv.h"
 #include "vmx/vmx.h"
 
 /* Long enough for every CPU to be where the test wants it. */
@@ -208,11 +210,115 @@ static int cmd_panic(const struct shell_args *a)
 	return -EINVAL;
 }
 
+/* ---- machine checks ---- */
+
+#define MCG_CAP_SER_P  BIT(24)
+#define MCG_RIPV_MCIP  (BIT(0) | BIT(2))
+#define MCG_EIPV_MCIP  (BIT(1) | BIT(2))
+#define MC_VALID_UC_EN (BIT(63) | BIT(61) | BIT(60))
+#define MC_MISCV_ADDRV (BIT(59) | BIT(58))
+#define MC_PCC	       BIT(57)
+#define MC_S	       BIT(56)
+#define MC_AR	       BIT(55)
+#define MC_SCRUB       0xc0u
+#define MC_DATA_LOAD   0x134u
+#define MC_MISC_PAGE   (2u << 6 | 12u) /* physical address, 4 KiB */
+
+/* In the micro guests' and Linux' own memory, above the kernel's start. */
+#define VICTIM_GFN 0x100u
+
+static void simulate(uint64_t mcg_status, uint64_t status, uint64_t addr)
+{
+	const struct mce_record r = {
+		.mcg_cap = MCG_CAP_SER_P | 1,
+		.mcg_status = mcg_status,
+		.nr = 1,
+		.banks = { { .status = status,
+			     .addr = addr,
+			     .misc = MC_MISC_PAGE } },
+	};
+
+	mce_simulate(&r);
+}
+
+/* The victim's next exit looks as if a machine check had prevented entry. */
+static struct vm *victim; /* [atomic] */
+
+static void mce_probe(struct vcpu *v)
+{
+	if (vcpu_vm(v) != READ_ONCE(victim))
+		return;
+	WRITE_ONCE(vmx_exit_probe, NULL);
+	v->exit_reason = REASON_ENTRY_FAILURE | REASON_MCE_ENTRY;
+}
+
+static void mce_in_host(void)
+{
+	__asm__ volatile("int $18" : : : "memory");
+}
+
+static void mce_on_guest(const struct shell_args *a, bool used)
+{
+	struct vm *vm = cmd_find_vm(a, a->argv[2]);
+	hfn_t f;
+
+	if (!vm)
+		return;
+	if (!vm->created ||
+	    gspace_frame_at(vm->gs, (gfn_t){ VICTIM_GFN }, &f)) {
+		out_fail(a, "mce: %s has no memory yet", vm->cfg->name);
+		return;
+	}
+	out_done(a, "%s: machine check at %#llx", vm->cfg->name,
+		 (unsigned long long)hpa_of(f).raw);
+	if (used) {
+		simulate(MCG_EIPV_MCIP,
+			 MC_VALID_UC_EN | MC_MISCV_ADDRV | MC_S | MC_AR |
+				 MC_DATA_LOAD,
+			 hpa_of(f).raw);
+		WRITE_ONCE(victim, vm);
+		WRITE_ONCE(vmx_exit_probe, mce_probe);
+	} else {
+		simulate(MCG_RIPV_MCIP,
+			 MC_VALID_UC_EN | MC_MISCV_ADDRV | MC_S | MC_SCRUB,
+			 hpa_of(f).raw);
+		mce_in_host();
+	}
+}
+
+static int cmd_mce(const struct shell_args *a)
+{
+	bool used = a->argc == 3 && strcmp(a->argv[1], "used") == 0;
+	bool unused = a->argc == 3 && strcmp(a->argv[1], "unused") == 0;
+	bool lost = a->argc == 2 && strcmp(a->argv[1], "lost") == 0;
+
+	if (!used && !unused && !lost)
+		return -EINVAL;
+	if (!allowed(a))
+		return 0;
+	if (!lost) {
+		mce_on_guest(a, used);
+		return 0;
+	}
+	out_flush();
+	simulate(MCG_RIPV_MCIP, MC_VALID_UC_EN | MC_PCC, 0);
+	mce_in_host();
+	return 0;
+}
+
+static const char *const mce_words[] = { "used", "unused", "lost", NULL };
 static const char *const panic_words[] = { "thread", "fault", "irq",   "nmi",
 					   "lock",   "all",   "again", "deaf",
 					   "flood",  "exit",  NULL };
 
 const struct shell_cmd debug_cmds[] = {
+	{ "mce", "mce used|unused NAME\nmce lost", "simulate a machine check",
+	  "used: the guest has used a page of faulty memory. unused: the\n"
+	  "hardware has found one in its memory. Both end the guest and retire\n"
+	  "the page. lost: the processor's own state is damaged, which panics.\n"
+	  "Needs debug_commands = yes in [host].\n",
+	  .run = cmd_mce,
+	  .args = { { .words = mce_words }, { .names = vm_offer_names } } },
 	{ "panic", "panic WHERE",
 	  "break the hypervisor on purpose, to see its report",
 	  "WHERE: thread, fault, irq, nmi, lock (under the log's lock), all\n"

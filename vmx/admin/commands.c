@@ -11,7 +11,7 @@ static const char *const all_words[] = { "all", NULL };
 static const char *const host_words[] = { "host", NULL };
 static const char *const mem_words[] = { "host", NULL };
 
-static void vm_offer_names(struct shell_asker *asker)
+void vm_offer_names(struct shell_asker *asker)
 {
 	for (struct vm *vm = vm_first(); vm; vm = vm_next(vm))
 		shell_offer(asker, vm->cfg->name);
