@@ -2,10 +2,10 @@
 /*
  * The auditor finds each kind of broken accounting, and names the thing.
  *
- * Sources: mm/frame.c mm/buddy.c mm/retire.c mm/zero.c mm/init.c mm/memwait.c
- * mm/heap.c Sources: mm/mobject.c mm/gspace.c mm/fault.c mm/balloon.c
- * mm/guest_copy.c Sources: mm/collapse.c mm/audit.c mm/audit_frames.c
- * kernel/lib/lib.c
+ * Sources: mm/frame.c mm/buddy.c mm/zero.c mm/init.c mm/memwait.c mm/heap.c
+ * Sources: mm/retire.c
+ * Sources: mm/mobject.c mm/gspace.c mm/fault.c mm/balloon.c mm/guest_copy.c
+ * Sources: mm/collapse.c mm/audit.c mm/audit_frames.c kernel/lib/lib.c
  */
 #include "mm_world.h"
 

@@ -3,8 +3,8 @@
  * EPT tables against a naive model: one array that says for each guest page
  * which frame it maps to, with which permissions and in a leaf of what size.
  *
- * Sources: vmx/ept.c mm/frame.c mm/buddy.c mm/retire.c mm/zero.c mm/init.c
- * mm/memwait.c
+ * Sources: vmx/ept.c mm/frame.c mm/buddy.c mm/zero.c mm/init.c mm/memwait.c
+ * Sources: mm/retire.c
  */
 #include <setjmp.h>
 #include <stdarg.h>

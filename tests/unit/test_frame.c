@@ -3,8 +3,8 @@
  * Frames: the boot map, blocks of every order, clean and dirty lists, caches,
  * watermarks, chains; random use against a naive model of who owns what.
  *
- * Sources: mm/frame.c mm/buddy.c mm/retire.c mm/zero.c mm/init.c mm/memwait.c
- * mm/heap.c
+ * Sources: mm/frame.c mm/buddy.c mm/zero.c mm/init.c mm/memwait.c mm/heap.c
+ * Sources: mm/retire.c
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -3,10 +3,10 @@
  * The kernel heap: sizes, alignment, contents that stay, misuse that is caught,
  * memory that runs out and comes back; random use against a model.
  *
- * Sources: mm/frame.c mm/buddy.c mm/retire.c mm/zero.c mm/init.c mm/memwait.c
- * mm/heap.c Sources: mm/mobject.c mm/gspace.c mm/fault.c mm/balloon.c
- * mm/guest_copy.c Sources: mm/collapse.c mm/audit.c mm/audit_frames.c
- * kernel/lib/lib.c
+ * Sources: mm/frame.c mm/buddy.c mm/zero.c mm/init.c mm/memwait.c mm/heap.c
+ * Sources: mm/retire.c
+ * Sources: mm/mobject.c mm/gspace.c mm/fault.c mm/balloon.c mm/guest_copy.c
+ * Sources: mm/collapse.c mm/audit.c mm/audit_frames.c kernel/lib/lib.c
  */
 #include "mm_world.h"
 

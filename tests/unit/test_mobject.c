@@ -3,10 +3,10 @@
  * Memory objects: nodes only where pages differ, blocks divided and united,
  * failing allocations; random transitions against a plain array of states.
  *
- * Sources: mm/frame.c mm/buddy.c mm/retire.c mm/zero.c mm/init.c mm/memwait.c
- * mm/heap.c Sources: mm/mobject.c mm/gspace.c mm/fault.c mm/balloon.c
- * mm/guest_copy.c Sources: mm/collapse.c mm/audit.c mm/audit_frames.c
- * kernel/lib/lib.c
+ * Sources: mm/frame.c mm/buddy.c mm/zero.c mm/init.c mm/memwait.c mm/heap.c
+ * Sources: mm/retire.c
+ * Sources: mm/mobject.c mm/gspace.c mm/fault.c mm/balloon.c mm/guest_copy.c
+ * Sources: mm/collapse.c mm/audit.c mm/audit_frames.c kernel/lib/lib.c
  */
 #include "mm_world.h"
 

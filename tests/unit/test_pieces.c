@@ -3,10 +3,10 @@
  * Long work on guest memory gives way between pieces, without a lock, and comes
  * out right whatever others do to the space meanwhile.
  *
- * Sources: mm/frame.c mm/buddy.c mm/retire.c mm/zero.c mm/init.c mm/memwait.c
- * mm/heap.c Sources: mm/mobject.c mm/gspace.c mm/fault.c mm/balloon.c
- * mm/guest_copy.c Sources: mm/collapse.c mm/audit.c mm/audit_frames.c
- * kernel/lib/lib.c
+ * Sources: mm/frame.c mm/buddy.c mm/zero.c mm/init.c mm/memwait.c mm/heap.c
+ * Sources: mm/retire.c
+ * Sources: mm/mobject.c mm/gspace.c mm/fault.c mm/balloon.c mm/guest_copy.c
+ * Sources: mm/collapse.c mm/audit.c mm/audit_frames.c kernel/lib/lib.c
  */
 #include "kernel/lib/x86.h"
 #include "mm_world.h"
