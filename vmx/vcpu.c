@@ -387,7 +387,7 @@ int vcpu_launch(struct vcpu *v)
 		.fn = vcpu_thread,
 		.arg = v,
 		.class = THREAD_VCPU,
-		.weight = v->vm->cfg->weight,
+		.group = &v->vm->share,
 		.switch_in = vcpu_switch_in,
 	};
 	struct thread *t;
@@ -437,15 +437,6 @@ void vcpu_resume(struct vcpu *v)
 {
 	request_clear(v, VCPU_REQ_PAUSE);
 	vcpu_request(v, VCPU_REQ_CLOCK);
-}
-
-void vcpu_set_weight(struct vcpu *v, uint32_t weight)
-{
-	uint64_t flags = spin_lock_irqsave(&v->kick_lock);
-
-	if (v->thread)
-		thread_set_weight(v->thread, weight);
-	spin_unlock_irqrestore(&v->kick_lock, flags);
 }
 
 uint64_t vcpu_runtime(struct vcpu *v)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A vCPU as the life cycle of its VM sees it (vmx/vm_life.c). All calls but
- * vcpu_set_weight() are made on the VM's keeper thread.
+ * A vCPU as the life cycle of its VM sees it (vmx/vm_life.c). All calls are
+ * made on the VM's keeper thread.
  */
 #ifndef VMX_VCPU_LIFE_H
 #define VMX_VCPU_LIFE_H
@@ -34,8 +34,5 @@ bool vcpu_is_paused(const struct vcpu *v);
 bool vcpu_has_ended(const struct vcpu *v);
 /* Lets a paused vCPU go on; its clock page tells the guest of the gap. */
 void vcpu_resume(struct vcpu *v);
-
-/* Its thread's, and that of later ones. Any thread. */
-void vcpu_set_weight(struct vcpu *v, uint32_t weight);
 
 #endif

@@ -158,6 +158,7 @@ int vm_create_parts(struct vm *vm)
 	err = create_space(vm);
 	if (err)
 		return err;
+	sched_group_init(&vm->share, vm->cfg->weight);
 	err = create_vcpus(vm);
 	if (err)
 		goto destroy_space;
@@ -213,7 +214,6 @@ int vm_check_config(struct vm *vm, char *why)
 int vm_apply_config(struct vm *vm, char *why)
 {
 	char is[16];
-	uint32_t i;
 	int err;
 
 	if (!vm_is_created(vm))
@@ -225,8 +225,7 @@ int vm_apply_config(struct vm *vm, char *why)
 			 bytes_to_str(vm->cfg->mem_min, is, sizeof(is)));
 		return err;
 	}
-	for (i = 0; i < vm->nr_vcpus; i++)
-		vcpu_set_weight(vm->vcpus[i], vm->cfg->weight);
+	sched_group_set_weight(&vm->share, vm->cfg->weight);
 	return 0;
 }
 

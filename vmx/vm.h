@@ -76,6 +76,7 @@ struct vm {
 	struct stage2 *s2;
 	struct vcpu *vcpus[CONFIG_MAX_VCPUS];
 	uint32_t nr_vcpus;
+	struct sched_group share; /* of the CPUs; the vCPUs' threads use it */
 	struct vm_devices *dev;
 	uint64_t tsc_offset;	   /* guest TSC = host TSC + offset */
 	uint64_t kvmclock_boot_ns; /* clock_ns() at VM start */

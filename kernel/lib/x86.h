@@ -246,6 +246,13 @@ static inline void cpu_halt(void)
 	__asm__ volatile("hlt" : : : "memory");
 }
 
+/* Interrupts off at the call, on afterwards; none is lost in between. */
+static inline void irq_enable_and_halt(void)
+{
+	/* `sti` lets interrupts in only after `hlt` has begun. */
+	__asm__ volatile("sti; hlt" : : : "memory");
+}
+
 static inline void outb(uint16_t port, uint8_t v)
 {
 	__asm__ volatile("outb %0, %1" : : "a"(v), "Nd"(port) : "memory");

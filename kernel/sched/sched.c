@@ -1,15 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The scheduler: one run queue for each CPU, in the order of
- * kernel/sched/runq.c.
+ * The scheduler: one run queue for each CPU (kernel/sched/runq.c), and the
+ * virtual time of kernel/sched/fair.h.
  *
  * A run queue's lock is held across a switch: the thread that switches away
  * takes it, the thread that it switches to drops it. So nobody can run a
  * thread on another CPU before its registers are saved.
  *
- * Weights hold over the machine, not only on one CPU: when a turn ends, a
- * thread that would wait here longest goes where a thread that is ahead of it
- * runs (balance()). An idle CPU takes waiting threads from the others.
+ * Weights hold over the machine, not only on one CPU: when a turn ends, the
+ * vCPU with the first claim of those that wait here goes where one that is
+ * ahead of it runs (balance()). An idle CPU takes waiting threads from the
+ * others, and is told when there is one. No lock is common to all CPUs. What
+ * one looks at without the other's lock are hints, never threads: those may be
+ * gone.
  *
  * No tick: the slice timer is armed only while somebody waits for a turn.
  */
@@ -20,29 +23,30 @@
 #include "kernel/lib/bug.h"
 #include "kernel/lib/lib.h"
 #include "kernel/lib/x86.h"
+#include "kernel/sched/fair.h"
 #include "kernel/sched/runq.h"
 #include "kernel/sched/stretch.h"
 #include "mm/frame.h"
 
-#define SLICE_US       10000u /* a turn, when others wait */
-#define GRANULARITY_US 2000u  /* lead that a running vCPU may keep */
-#define BONUS_US       5000u  /* credit for having slept */
-#define SHARE_US       200u   /* long work of a service, between vCPUs' turns */
+#define SHARE_US 200u /* long work of a service, between vCPUs' turns */
 
 struct cpu_sched {
 	struct spinlock lock;	/* LOCK_RUNQ, irqsave */
-	struct runq rq;		/* [lock] */
-	struct thread *current; /* [lock; read racily by others] */
+	struct runq rq;		/* [lock; nr_waiting read racily by others] */
+	struct thread *current; /* [lock] */
+	struct fair_hint hint;	/* about current [lock; read by others] */
+	struct fair_hint first; /* about the first vCPU that waits [ditto] */
 	struct thread *idle;	/* [const] */
 	uint64_t since;		/* TSC when current was last charged [lock] */
 	struct timer slice;	/* [own CPU, interrupts off] */
 	uint64_t nr_switches;	/* [own CPU] */
 	uint64_t start;		/* TSC of sched_init_cpu [const] */
-	bool online;		/* [const after smp_init] */
+	bool online;		/* [const after sched_init_cpu] */
 } ALIGNED(64);
 
 static struct cpu_sched scheds[MAX_CPUS];
 static uint64_t idle_mask; /* CPUs whose idle thread runs [atomic] */
+static uint64_t clock;	   /* virtual; see fair.h [atomic] */
 static bool clean_pool;	   /* [const after boot] */
 
 static struct cpu_sched *this_sched(void)
@@ -50,31 +54,49 @@ static struct cpu_sched *this_sched(void)
 	return &scheds[cpu_id()];
 }
 
-static uint64_t us_to_virtual(uint32_t us)
-{
-	return runq_virtual(tsc_khz * us / 1000, WEIGHT_DEFAULT);
-}
-
 /* ---- accounting ---- */
 
+/* What others may know of t, a thread of s; NULL: there is none. [lock] */
+static void publish(struct fair_hint *h, const struct cpu_sched *s,
+		    const struct thread *t)
+{
+	enum thread_class class = t ? t->class : THREAD_IDLE;
+
+	if (class == THREAD_VCPU) {
+		WRITE_ONCE(h->vruntime, t->vruntime);
+		WRITE_ONCE(h->rate, fair_rate(t->group));
+	}
+	WRITE_ONCE(h->since, s->since);
+	WRITE_ONCE(h->class, class);
+}
+
+/* [lock] */
+static void insert(struct cpu_sched *s, struct thread *t)
+{
+	runq_insert(&s->rq, t);
+	publish(&s->first, s, runq_first_vcpu(&s->rq));
+}
+
+/* [lock] */
+static void remove(struct cpu_sched *s, struct thread *t)
+{
+	runq_remove(&s->rq, t);
+	publish(&s->first, s, runq_first_vcpu(&s->rq));
+}
+
+/* Current pays for what it has run. [lock] */
 static void charge(struct cpu_sched *s)
 {
+	struct thread *t = s->current;
 	uint64_t now = rdtsc();
 
 	/* TSCs of CPUs may differ a little: never charge a huge number. */
-	if ((int64_t)(now - s->since) > 0)
-		runq_charge(&s->rq, s->current, now - s->since);
+	if ((int64_t)(now - s->since) > 0) {
+		t->runtime += now - s->since;
+		if (t->class == THREAD_VCPU)
+			fair_charge(t, now, READ_ONCE(clock));
+	}
 	s->since = now;
-}
-
-/* The virtual runtime of what runs on s, now; racy: only a hint. */
-static uint64_t vruntime_now(const struct cpu_sched *s,
-			     const struct thread *curr)
-{
-	uint64_t v = READ_ONCE(curr->vruntime);
-	int64_t ran = (int64_t)(rdtsc() - READ_ONCE(s->since));
-
-	return ran > 0 ? v + runq_virtual((uint64_t)ran, curr->weight) : v;
 }
 
 /* ---- turns ---- */
@@ -85,13 +107,31 @@ static void slice_over(struct timer *t)
 	this_cpu()->need_resched = 1;
 }
 
+/*
+ * The least rate, that is the heaviest thread, of those that wait here and
+ * those that run anywhere. [lock]
+ */
+static uint32_t least_rate(const struct cpu_sched *s)
+{
+	uint32_t least = runq_least_rate(&s->rq, UINT32_MAX);
+
+	for (uint32_t cpu = 0; cpu < nr_cpus; cpu++) {
+		const struct fair_hint *h = &scheds[cpu].hint;
+
+		if (READ_ONCE(h->class) == THREAD_VCPU)
+			least = min(least, READ_ONCE(h->rate));
+	}
+	return least;
+}
+
 /* Arms the slice timer if somebody waits and it isn't armed. Own CPU, locked.
  */
 static void update_slice(struct cpu_sched *s)
 {
-	if (s->current != s->idle && !s->slice.armed &&
-	    runq_needs_slice(&s->rq, s->current))
-		timer_arm(&s->slice, rdtsc() + tsc_khz * SLICE_US / 1000);
+	if (s->current == s->idle || s->slice.armed ||
+	    !runq_needs_slice(&s->rq, s->current->class))
+		return;
+	timer_arm(&s->slice, rdtsc() + fair_turn(s->hint.rate, least_rate(s)));
 }
 
 /* Another CPU queued a thread here, or wants this one to reschedule. */
@@ -114,40 +154,116 @@ static bool claim_idle(uint32_t cpu)
 	       __atomic_fetch_and(&idle_mask, ~bit, __ATOMIC_SEQ_CST) & bit;
 }
 
-/* An idle CPU, t's last one by preference; else where t waits least. */
-static uint32_t choose_cpu(const struct thread *t)
+/* An idle CPU that is nobody else's target, `first` by preference, or -1. */
+static int claim_any_idle(uint32_t first)
 {
 	uint64_t idle;
 
-	if (claim_idle(t->cpu))
-		return t->cpu;
+	if (claim_idle(first))
+		return (int)first;
 	while ((idle = READ_ONCE(idle_mask)) != 0) {
 		uint32_t cpu = (uint32_t)__builtin_ctzll(idle);
 
 		if (claim_idle(cpu))
-			return cpu;
+			return (int)cpu;
 	}
-	if (READ_ONCE(scheds[t->cpu].current)->class > t->class)
+	return -1;
+}
+
+/* The CPU whose vCPU has run furthest ahead of t, or -1. */
+static int cpu_ahead_of(const struct thread *t, uint32_t except)
+{
+	uint64_t now = rdtsc(), at = READ_ONCE(clock);
+	int64_t most = 0;
+	int best = -1;
+
+	for (uint32_t cpu = 0; cpu < nr_cpus; cpu++) {
+		const struct cpu_sched *s = &scheds[cpu];
+		int64_t lead;
+
+		if (cpu == except || !s->online ||
+		    READ_ONCE(s->hint.class) != THREAD_VCPU)
+			continue;
+		lead = fair_lead(&s->hint, t, now, at);
+		if (lead > most) {
+			most = lead;
+			best = (int)cpu;
+		}
+	}
+	return best;
+}
+
+/* Where t should wait for its turn: where that comes at once, if anywhere. */
+static uint32_t choose_cpu(const struct thread *t)
+{
+	int cpu = claim_any_idle(t->cpu);
+
+	if (cpu >= 0)
+		return (uint32_t)cpu;
+	if (READ_ONCE(scheds[t->cpu].hint.class) > t->class)
 		return t->cpu;
-	for (uint32_t cpu = 0; cpu < nr_cpus; cpu++)
-		if (scheds[cpu].online &&
-		    READ_ONCE(scheds[cpu].current)->class > t->class)
-			return cpu;
-	return t->cpu;
+	for (uint32_t i = 0; i < nr_cpus; i++)
+		if (scheds[i].online &&
+		    READ_ONCE(scheds[i].hint.class) > t->class)
+			return i;
+	if (t->class == THREAD_VCPU)
+		cpu = cpu_ahead_of(t, MAX_CPUS);
+	return cpu >= 0 ? (uint32_t)cpu : t->cpu;
+}
+
+/* Should t, which was queued there, displace what runs on s? [lock] */
+static bool preempts(const struct cpu_sched *s, const struct thread *t)
+{
+	enum thread_class class = s->current->class;
+
+	if (t->class != class)
+		return t->class < class;
+	return class == THREAD_VCPU &&
+	       fair_lead(&s->hint, t, rdtsc(), READ_ONCE(clock)) > 0;
 }
 
 /* Tells CPU `cpu` that t was queued there. Its lock is held. */
 static void notify(uint32_t cpu, const struct thread *t)
 {
 	struct cpu_sched *s = &scheds[cpu];
-	struct thread *curr = s->current;
-	bool preempt = runq_preempts(t, curr, vruntime_now(s, curr),
-				     us_to_virtual(GRANULARITY_US));
+	bool preempt = preempts(s, t);
 
 	if (preempt)
 		WRITE_ONCE(cpu_of(cpu)->need_resched, 1);
-	if (cpu != cpu_id() && (preempt || runq_needs_slice(&s->rq, curr)))
+	if (cpu != cpu_id() &&
+	    (preempt || runq_needs_slice(&s->rq, s->current->class)))
 		smp_kick(cpu);
+}
+
+/*
+ * If somebody waits on s while a CPU idles, that one comes and takes it. It
+ * pairs with sched_idle(), which says that it idles before it looks for
+ * waiting threads: one of the two sees the other.
+ */
+static void offer(const struct cpu_sched *s)
+{
+	int cpu;
+
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	/* What waits on an idle CPU is just about to run there. */
+	if (!READ_ONCE(s->rq.nr_waiting) || !READ_ONCE(idle_mask) ||
+	    READ_ONCE(s->hint.class) == THREAD_IDLE)
+		return;
+	cpu = claim_any_idle(cpu_id());
+	if (cpu < 0)
+		return;
+	WRITE_ONCE(cpu_of((uint32_t)cpu)->need_resched, 1);
+	smp_kick((uint32_t)cpu);
+}
+
+/*
+ * Somebody comes to s. If nobody waited there, the clock may be behind what
+ * runs: that time was nobody else's, so it is no debt. [lock]
+ */
+static void raise_clock(const struct cpu_sched *s)
+{
+	if (s->first.class != THREAD_VCPU && s->current->class == THREAD_VCPU)
+		fair_clock_raise(&clock, fair_hint_used(&s->hint, rdtsc()));
 }
 
 /*
@@ -159,13 +275,17 @@ static void enqueue(struct thread *t, uint32_t cpu, bool slept)
 	struct cpu_sched *s = &scheds[cpu];
 
 	spin_lock(&s->lock);
-	if (slept)
-		runq_place(&s->rq, t, us_to_virtual(BONUS_US));
-	runq_insert(&s->rq, t);
+	if (t->class == THREAD_VCPU) {
+		if (slept)
+			raise_clock(s);
+		fair_place(t, READ_ONCE(clock), slept);
+	}
+	insert(s, t);
 	notify(cpu, t);
 	if (cpu == cpu_id())
 		update_slice(s);
 	spin_unlock(&s->lock);
+	offer(s);
 }
 
 /* Locks the run queue that guards t. Interrupts are off. */
@@ -192,6 +312,10 @@ void sched_wake(struct thread *t)
 		irq_restore(flags);
 		return;
 	}
+	if (t->class == THREAD_VCPU) {
+		fair_join(t->group, rdtsc());
+		fair_place(t, READ_ONCE(clock), true);
+	}
 	cpu = choose_cpu(t);
 	t->state = THREAD_READY;
 	WRITE_ONCE(t->cpu, cpu);
@@ -209,36 +333,10 @@ void sched_start(struct thread *t)
 
 /* ---- balance ---- */
 
-/* An idle CPU, else the one whose vCPU is furthest ahead of w, or -1. */
-static int cpu_ahead_of(const struct thread *w)
-{
-	uint64_t most = w->vruntime + us_to_virtual(GRANULARITY_US);
-	uint64_t idle = READ_ONCE(idle_mask);
-	int best = -1;
-
-	if (idle && claim_idle((uint32_t)__builtin_ctzll(idle)))
-		return __builtin_ctzll(idle);
-
-	for (uint32_t cpu = 0; cpu < nr_cpus; cpu++) {
-		const struct cpu_sched *s = &scheds[cpu];
-		const struct thread *curr = READ_ONCE(s->current);
-		uint64_t v;
-
-		if (cpu == cpu_id() || !s->online || curr->class != THREAD_VCPU)
-			continue;
-		v = vruntime_now(s, curr);
-		if (vruntime_before(most, v)) {
-			most = v;
-			best = (int)cpu;
-		}
-	}
-	return best;
-}
-
 /*
- * After a switch: of those who wait here the last one would wait longest. If
- * another CPU runs a vCPU that is ahead of it, it takes that one's place. Who
- * is displaced there is further ahead than who came, so this comes to an end.
+ * After a switch: if another CPU runs a vCPU that is ahead of the first one
+ * that waits here, this one takes its place. Who is displaced there is further
+ * ahead than who came, so this comes to an end. s is this CPU's.
  */
 static void balance(struct cpu_sched *s)
 {
@@ -248,16 +346,17 @@ static void balance(struct cpu_sched *s)
 	if (nr_cpus == 1 || !READ_ONCE(s->rq.nr_waiting))
 		return;
 	spin_lock(&s->lock);
-	w = runq_last_vcpu(&s->rq);
+	w = runq_first_vcpu(&s->rq);
 	if (w && s->current->class == THREAD_VCPU)
-		to = cpu_ahead_of(w);
+		to = cpu_ahead_of(w, cpu_id());
 	if (to >= 0) {
-		runq_remove(&s->rq, w);
+		remove(s, w);
 		WRITE_ONCE(w->cpu, (uint32_t)to);
 	}
 	spin_unlock(&s->lock);
 	if (to >= 0)
 		enqueue(w, (uint32_t)to, false);
+	offer(s);
 }
 
 /* ---- switching ---- */
@@ -284,13 +383,74 @@ void sched_thread_begin(void)
 	thread_exit();
 }
 
+/* The least virtual runtime that could run here next; false: there is none. */
+static bool own_claim(const struct cpu_sched *s, bool stays, uint64_t *v)
+{
+	bool waits = READ_ONCE(s->first.class) == THREAD_VCPU;
+
+	if (stays)
+		*v = fair_hint_now(&s->hint, rdtsc(), READ_ONCE(clock));
+	if (waits && (!stays || prioq_before(s->first.vruntime, *v)))
+		*v = s->first.vruntime;
+	return stays || waits;
+}
+
+/* The CPU where the vCPU waits that has most of a claim before v, or -1. */
+static int cpu_behind(uint64_t v)
+{
+	uint64_t at = READ_ONCE(clock);
+	int64_t most = 0;
+	int best = -1;
+
+	for (uint32_t cpu = 0; cpu < nr_cpus; cpu++) {
+		const struct fair_hint *h = &scheds[cpu].first;
+		int64_t lag;
+
+		if (cpu == cpu_id() || READ_ONCE(h->class) != THREAD_VCPU)
+			continue;
+		lag = fair_lag(h, v, at);
+		if (lag > most) {
+			most = lag;
+			best = (int)cpu;
+		}
+	}
+	return best;
+}
+
+/*
+ * Before a switch away from a vCPU: if one waits on another CPU that has more
+ * of a claim than all that could run here next, takes it away from there. So
+ * turns are given in nearly the order in which one queue would give them.
+ * stays: current goes on waiting for the CPU.
+ */
+static struct thread *pull(const struct cpu_sched *s, bool stays)
+{
+	struct thread *t;
+	uint64_t v;
+	int from;
+
+	if (nr_cpus == 1 || !own_claim(s, stays, &v))
+		return NULL;
+	from = cpu_behind(v);
+	if (from < 0)
+		return NULL;
+	spin_lock(&scheds[from].lock);
+	t = runq_first_vcpu(&scheds[from].rq);
+	if (t) {
+		remove(&scheds[from], t);
+		WRITE_ONCE(t->cpu, cpu_id());
+	}
+	spin_unlock(&scheds[from].lock);
+	return t;
+}
+
 static struct thread *pick_next(struct cpu_sched *s)
 {
 	struct thread *next = runq_first(&s->rq);
 
 	if (!next)
 		return s->idle;
-	runq_remove(&s->rq, next);
+	remove(s, next);
 	return next;
 }
 
@@ -299,7 +459,12 @@ static void set_current(struct cpu_sched *s, struct thread *next)
 	uint64_t bit = BIT(cpu_id());
 
 	next->state = THREAD_RUNNING;
-	WRITE_ONCE(s->current, next);
+	s->current = next;
+	if (next->class == THREAD_VCPU) {
+		fair_clock_raise(&clock, next->vruntime);
+		fair_begin(next, s->since);
+	}
+	publish(&s->hint, s, next);
 	this_cpu()->current = next;
 	this_cpu()->need_resched = 0;
 	if (next == s->idle)
@@ -317,7 +482,7 @@ static void switch_away(enum thread_state state)
 {
 	struct cpu_sched *s = this_sched();
 	struct thread *prev = s->current;
-	struct thread *next;
+	struct thread *next, *pulled = NULL;
 
 	stretch_end();
 	if (prev->switch_out)
@@ -327,13 +492,21 @@ static void switch_away(enum thread_state state)
 		      spin_chain()->name);
 	if (s->slice.armed)
 		timer_cancel(&s->slice);
+	if (prev->class == THREAD_VCPU)
+		pulled = pull(s, state == THREAD_READY);
 	spin_lock(&s->lock);
 	charge(s);
 	if (state == THREAD_PARKED && READ_ONCE(prev->permit))
 		state = THREAD_READY;
 	prev->state = state;
 	if (state == THREAD_READY && prev != s->idle)
-		runq_insert(&s->rq, prev);
+		insert(s, prev);
+	else if (prev->class == THREAD_VCPU)
+		fair_leave(prev->group, s->since);
+	if (pulled) {
+		fair_place(pulled, READ_ONCE(clock), false);
+		insert(s, pulled);
+	}
 	next = pick_next(s);
 	set_current(s, next);
 	if (next != prev) {
@@ -424,7 +597,7 @@ static bool steal_from(uint32_t cpu)
 	if (s->current != s->idle)
 		t = runq_first(&s->rq);
 	if (t) {
-		runq_remove(&s->rq, t);
+		remove(s, t);
 		WRITE_ONCE(t->cpu, cpu_id());
 	}
 	spin_unlock(&s->lock);
@@ -454,16 +627,25 @@ static void idle_halt(void)
 		irq_enable();
 		return;
 	}
-	/* `sti` lets interrupts in only after `hlt` has begun. */
 	stretch_end();
-	__asm__ volatile("sti; hlt" : : : "memory");
+	irq_enable_and_halt();
 	stretch_begin();
+}
+
+/* Says that this CPU idles; who claims it for a thread takes that back. */
+static void mark_idle(void)
+{
+	uint64_t bit = BIT(cpu_id());
+
+	if (!(READ_ONCE(idle_mask) & bit))
+		__atomic_fetch_or(&idle_mask, bit, __ATOMIC_SEQ_CST);
 }
 
 void sched_idle(void)
 {
 	irq_enable();
 	for (;;) {
+		mark_idle();
 		if (need_resched() || steal())
 			sched_yield_cpu();
 		else if (!clean_pool || !frame_zero_some())
@@ -480,7 +662,10 @@ void sched_set_clean_pool(bool on)
 
 void sched_init(void)
 {
+	idle_mask = 0;
+	clock = 0;
 	for (uint32_t i = 0; i < MAX_CPUS; i++) {
+		scheds[i] = (struct cpu_sched){ .online = false };
 		spin_init(&scheds[i].lock, LOCK_RUNQ, "runq");
 		runq_init(&scheds[i].rq);
 	}
@@ -493,7 +678,6 @@ void sched_init_cpu(struct thread *idle)
 
 	snprintf(idle->name, sizeof(idle->name), "idle/%u", cpu_id());
 	idle->class = THREAD_IDLE;
-	idle->weight = 1;
 	idle->cpu = cpu_id();
 	idle->state = THREAD_RUNNING;
 	timer_init(&s->slice, slice_over);
@@ -501,18 +685,6 @@ void sched_init_cpu(struct thread *idle)
 	s->start = s->since = rdtsc();
 	set_current(s, idle);
 	s->online = true;
-}
-
-void thread_set_weight(struct thread *t, uint32_t weight)
-{
-	uint64_t flags = irq_save();
-	struct cpu_sched *s = lock_sched_of(t);
-
-	if (s->current == t)
-		charge(s);
-	t->weight = weight_clamp(weight);
-	spin_unlock(&s->lock);
-	irq_restore(flags);
 }
 
 /* Ticks that t ran, its current turn included; s guards t and is locked. */

@@ -44,7 +44,8 @@ int thread_create(const struct thread_params *p, struct thread **out)
 	t->fn = p->fn;
 	t->arg = p->arg;
 	t->class = p->class;
-	t->weight = weight_clamp(p->weight ? p->weight : WEIGHT_DEFAULT);
+	t->group = p->group ? p->group : &t->own;
+	sched_group_init(&t->own, p->weight ? p->weight : WEIGHT_DEFAULT);
 	t->switch_in = p->switch_in;
 	t->switch_out = p->switch_out;
 	t->rsp = initial_stack(t->stack_top);

@@ -20,12 +20,30 @@ enum thread_class {
 
 struct thread;
 
+/*
+ * Whose share of the machine vCPU threads use: a VM's. Its weight is divided
+ * among those of its threads that are runnable, 255 at most.
+ */
+struct sched_group {
+	uint64_t demand; /* [atomic] kernel/sched/fair.c */
+	uint64_t extra;	 /* ticks still to be paid for [atomic] */
+	uint32_t weight; /* 1..10000 [atomic] */
+};
+
+void sched_group_init(struct sched_group *g, uint32_t weight);
+/* Any time; what has been used so far counts as before. */
+void sched_group_set_weight(struct sched_group *g, uint32_t weight);
+/* The group pays for work that others did for it. Any context. */
+void sched_group_charge(struct sched_group *g, uint64_t ticks);
+
 struct thread_params {
 	const char *name; /* copied, up to 31 characters */
 	void (*fn)(void *arg);
 	void *arg;
 	enum thread_class class;
-	uint32_t weight; /* THREAD_VCPU: 1..10000, default 100 */
+	/* THREAD_VCPU: outlives the thread; NULL: one of its own, `weight`. */
+	struct sched_group *group;
+	uint32_t weight; /* 1..10000, default 100 */
 	/*
 	 * Called with interrupts off and the run queue unlocked, on the CPU
 	 * in question, when the thread starts or stops to occupy it. NULL:
@@ -50,7 +68,6 @@ void thread_join(struct thread *t);
 void thread_sleep_ns(uint64_t ns);
 
 void thread_yield(void);
-void thread_set_weight(struct thread *t, uint32_t weight);
 
 /* Ticks of TSC that t has run so far. */
 uint64_t thread_runtime(const struct thread *t);

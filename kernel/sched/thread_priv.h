@@ -12,11 +12,6 @@
 #define WEIGHT_DEFAULT	   100u
 #define WEIGHT_MAX	   10000u
 
-static inline uint32_t weight_clamp(uint32_t weight)
-{
-	return weight < 1 ? 1 : min(weight, WEIGHT_MAX);
-}
-
 enum thread_state {
 	THREAD_READY,	/* in a run queue */
 	THREAD_RUNNING, /* some CPU's current */
@@ -26,18 +21,21 @@ enum thread_state {
 
 /* [rq]: guarded by the run queue lock of CPU t->cpu. */
 struct thread {
-	uint64_t rsp;		 /* saved while not running [rq] */
-	struct list link;	 /* in a run queue [rq] */
-	enum thread_state state; /* [rq] */
-	uint32_t permit;	 /* [atomic] */
-	uint32_t cpu;		 /* runs, or ran last, there [rq] */
-	enum thread_class class; /* [const] */
-	uint32_t weight;	 /* [rq] */
-	uint64_t vruntime;	 /* ticks scaled by weight; wraps [rq] */
-	uint64_t runtime;	 /* ticks up to the last switch [rq] */
-	struct mutex *mutexes;	 /* held, newest first [own] */
-	struct timer sleep;	 /* for thread_park_until [own] */
-	uint32_t exited;	 /* [atomic] */
+	uint64_t rsp;	  /* saved while not running [rq] */
+	struct list link; /* a service thread in a run queue [rq] */
+	struct prioq_node by_vruntime, by_rate; /* a vCPU in one [rq] */
+	enum thread_state state;		/* [rq] */
+	uint32_t permit;			/* [atomic] */
+	uint32_t cpu;		   /* runs, or ran last, there [rq] */
+	enum thread_class class;   /* [const] */
+	struct sched_group *group; /* whose share it uses [const] */
+	struct sched_group own;	   /* for a vCPU thread without a group */
+	uint64_t demand_seen;	   /* the group's, see fair.c [rq] */
+	uint64_t vruntime;	   /* see fair.h; wraps [rq] */
+	uint64_t runtime;	   /* ticks up to the last switch [rq] */
+	struct mutex *mutexes;	   /* held, newest first [own] */
+	struct timer sleep;	   /* for thread_park_until [own] */
+	uint32_t exited;	   /* [atomic] */
 	struct waitq joiners;
 	void (*fn)(void *arg);	       /* [const] */
 	void (*switch_in)(void *arg);  /* [const] */

@@ -278,12 +278,6 @@ void vmcs_setup_guest_start(struct vcpu *v, const struct start_state *s)
 	(void)s;
 }
 
-void thread_set_weight(struct thread *t, uint32_t weight)
-{
-	(void)t;
-	(void)weight;
-}
-
 void pvclock_update(struct vcpu *v, bool was_stopped)
 {
 	(void)v;

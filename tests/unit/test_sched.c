@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The order of run queues, and what follows from it: threads share a CPU by
- * weight, sleepers come back soon but can't save up.
- * Sources: kernel/sched/runq.c
+ * The order of run queues, and the arithmetic of shares.
+ * Sources: kernel/sched/runq.c kernel/sched/fair.c kernel/lib/prioq.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -14,18 +13,21 @@
 #include <cmocka.h>
 
 #include "fakes.h"
+#include "kernel/sched/fair.h"
 #include "kernel/sched/runq.h"
 
-#define SLICE 10000u /* ticks */
+#define MS 1000000ull /* one tick is one nanosecond */
 
-static struct thread vcpu(uint32_t weight)
+static void vcpu(struct thread *t, uint32_t weight)
 {
-	return (struct thread){ .class = THREAD_VCPU, .weight = weight };
+	*t = (struct thread){ .class = THREAD_VCPU, .group = &t->own };
+	sched_group_init(&t->own, weight);
 }
 
-static struct thread service(void)
+static void service(struct thread *t)
 {
-	return (struct thread){ .class = THREAD_SERVICE, .weight = 100 };
+	*t = (struct thread){ .class = THREAD_SERVICE };
+	list_init(&t->link);
 }
 
 static struct thread *take_first(struct runq *rq)
@@ -39,16 +41,20 @@ static struct thread *take_first(struct runq *rq)
 
 static void services_come_first_and_in_turn(void **state)
 {
-	struct thread v = vcpu(10000), a = service(), b = service();
+	struct thread v, a, b;
 	struct runq rq;
 
 	(void)state;
+	vcpu(&v, 10000);
+	service(&a);
+	service(&b);
 	runq_init(&rq);
 	assert_null(runq_first(&rq));
 	runq_insert(&rq, &v);
 	runq_insert(&rq, &a);
 	runq_insert(&rq, &b);
 	assert_int_equal(rq.nr_waiting, 3);
+	assert_ptr_equal(runq_first_vcpu(&rq), &v);
 	assert_ptr_equal(take_first(&rq), &a);
 	runq_insert(&rq, &a);
 	assert_ptr_equal(take_first(&rq), &b);
@@ -67,157 +73,177 @@ static void vcpus_come_by_virtual_runtime(void **state)
 	srand(3);
 	runq_init(&rq);
 	for (unsigned i = 0; i < ARRAY_SIZE(t); i++) {
-		t[i] = vcpu(100);
+		vcpu(&t[i], 100);
 		/* Around the wrap of the counter. */
 		t[i].vruntime = UINT64_MAX - 50 + (unsigned)rand() % 100;
 		runq_insert(&rq, &t[i]);
 	}
-	assert_ptr_equal(runq_last_vcpu(&rq),
-			 list_entry(rq.vcpus.prev, struct thread, link));
 	for (unsigned i = 0; i < ARRAY_SIZE(t); i++) {
 		struct thread *next = take_first(&rq);
 
 		if (i)
-			assert_false(vruntime_before(next->vruntime, last));
+			assert_false(prioq_before(next->vruntime, last));
 		last = next->vruntime;
 	}
 }
 
-static void equals_keep_their_order(void **state)
+static void the_heaviest_is_known(void **state)
 {
-	struct thread a = vcpu(100), b = vcpu(100);
+	struct thread light, heavy;
+	uint32_t least;
 	struct runq rq;
 
 	(void)state;
+	vcpu(&light, 100);
+	vcpu(&heavy, 1000);
 	runq_init(&rq);
-	runq_insert(&rq, &a);
-	runq_insert(&rq, &b);
-	assert_ptr_equal(take_first(&rq), &a);
-	assert_ptr_equal(take_first(&rq), &b);
-}
-
-/* Runs turns on one CPU; returns the ticks of each thread in ran[]. */
-static void run_turns(struct runq *rq, struct thread *t, unsigned n,
-		      unsigned turns)
-{
-	for (unsigned i = 0; i < n; i++)
-		runq_insert(rq, &t[i]);
-	for (unsigned i = 0; i < turns; i++) {
-		struct thread *curr = take_first(rq);
-
-		runq_charge(rq, curr, SLICE);
-		runq_insert(rq, curr);
-	}
-}
-
-static void weights_are_shares(void **state)
-{
-	static const uint32_t weights[] = { 1, 100, 250, 1000, 10000 };
-	struct thread t[ARRAY_SIZE(weights)];
-	struct runq rq;
-	uint64_t total = 0, turns = 200000;
-
-	(void)state;
-	runq_init(&rq);
-	for (unsigned i = 0; i < ARRAY_SIZE(t); i++) {
-		t[i] = vcpu(weights[i]);
-		total += weights[i];
-	}
-	run_turns(&rq, t, ARRAY_SIZE(t), (unsigned)turns);
-	for (unsigned i = 0; i < ARRAY_SIZE(t); i++) {
-		uint64_t fair = turns * SLICE * weights[i] / total;
-		uint64_t got = t[i].runtime;
-		uint64_t off = got > fair ? got - fair : fair - got;
-
-		/* Two turns, for the smallest of them. */
-		assert_true(off <= 2 * SLICE + fair / 100);
-	}
-}
-
-static void a_sleeper_gets_only_its_bonus(void **state)
-{
-	struct thread busy = vcpu(100), sleeper = vcpu(100);
-	uint64_t bonus = runq_virtual(SLICE, 100);
-	struct runq rq;
-
-	(void)state;
-	runq_init(&rq);
-	run_turns(&rq, &busy, 1, 1000);
-	runq_place(&rq, &sleeper, bonus);
-	assert_int_equal(sleeper.vruntime, rq.floor - bonus);
-
-	/* One that slept shortly keeps what it has. */
-	sleeper.vruntime = rq.floor + 5;
-	runq_place(&rq, &sleeper, bonus);
-	assert_int_equal(sleeper.vruntime, rq.floor + 5);
-}
-
-static void the_floor_never_falls(void **state)
-{
-	struct thread a = vcpu(100), late = vcpu(100);
-	struct runq rq;
-	uint64_t floor;
-
-	(void)state;
-	runq_init(&rq);
-	run_turns(&rq, &a, 1, 10);
-	floor = rq.floor;
-	assert_true(floor > 0);
-	runq_insert(&rq, &late); /* at 0, as one from another CPU may be */
-	runq_remove(&rq, &a);
-	runq_charge(&rq, &a, SLICE);
-	assert_int_equal(rq.floor, floor);
-}
-
-struct preempt_case {
-	const char *what;
-	enum thread_class class, curr_class;
-	uint64_t v, curr_v;
-	bool preempts;
-};
-
-static void who_preempts_whom(void **state)
-{
-	static const struct preempt_case cases[] = {
-		{ "anything ends idling", THREAD_VCPU, THREAD_IDLE, 9, 0,
-		  true },
-		{ "a service goes before a vCPU", THREAD_SERVICE, THREAD_VCPU,
-		  0, 0, true },
-		{ "a vCPU never before a service", THREAD_VCPU, THREAD_SERVICE,
-		  0, 1000, false },
-		{ "services wait for each other", THREAD_SERVICE,
-		  THREAD_SERVICE, 0, 1000, false },
-		{ "a vCPU far behind goes first", THREAD_VCPU, THREAD_VCPU, 0,
-		  101, true },
-		{ "one a little behind waits", THREAD_VCPU, THREAD_VCPU, 0, 100,
-		  false },
-		{ "one that is ahead waits", THREAD_VCPU, THREAD_VCPU, 500, 100,
-		  false },
-	};
-
-	(void)state;
-	for (unsigned i = 0; i < ARRAY_SIZE(cases); i++) {
-		const struct preempt_case *c = &cases[i];
-		struct thread t = { .class = c->class, .vruntime = c->v };
-		struct thread curr = { .class = c->curr_class };
-
-		if (runq_preempts(&t, &curr, c->curr_v, 100) != c->preempts)
-			fail_msg("%s", c->what);
-	}
+	assert_int_equal(runq_least_rate(&rq, 7), 7);
+	runq_insert(&rq, &light);
+	runq_insert(&rq, &heavy);
+	least = runq_least_rate(&rq, UINT32_MAX);
+	assert_int_equal(least, fair_rate(&heavy.own));
+	assert_true(least < fair_rate(&light.own));
+	runq_remove(&rq, &heavy);
+	assert_int_equal(runq_least_rate(&rq, UINT32_MAX),
+			 fair_rate(&light.own));
+	runq_remove(&rq, &light);
 }
 
 static void a_slice_is_needed_only_with_company(void **state)
 {
-	struct thread v = vcpu(100), curr_v = vcpu(100), s = service();
+	struct thread v;
 	struct runq rq;
 
 	(void)state;
+	vcpu(&v, 100);
 	runq_init(&rq);
-	assert_false(runq_needs_slice(&rq, &curr_v));
+	assert_false(runq_needs_slice(&rq, THREAD_VCPU));
 	runq_insert(&rq, &v);
-	assert_true(runq_needs_slice(&rq, &curr_v));
+	assert_true(runq_needs_slice(&rq, THREAD_VCPU));
 	/* A vCPU that waits behind a service has no claim on its turn. */
-	assert_false(runq_needs_slice(&rq, &s));
+	assert_false(runq_needs_slice(&rq, THREAD_SERVICE));
+}
+
+/* ---- shares ---- */
+
+/* The clock stands so that no limit is near. */
+static uint64_t paid(struct thread *t, uint64_t from, uint64_t until)
+{
+	uint64_t before = t->vruntime;
+
+	fair_begin(t, from);
+	fair_charge(t, until, before);
+	return t->vruntime - before;
+}
+
+static void one_pays_by_weight(void **state)
+{
+	struct thread a, b;
+
+	(void)state;
+	vcpu(&a, 100);
+	vcpu(&b, 200);
+	fair_join(a.group, 0);
+	fair_join(b.group, 0);
+	assert_int_equal(paid(&a, 0, 1 * MS), 2 * paid(&b, 0, 1 * MS));
+	/* An hour costs no more than is remembered. */
+	assert_true(paid(&a, 0, 3600000 * MS) < 10 * paid(&a, 0, 1 * MS));
+	/* And time that runs backwards nothing. */
+	assert_int_equal(paid(&a, 2 * MS, 1 * MS), 0);
+}
+
+/* Each pays for as many as were runnable while it ran, moment by moment. */
+static void vcpus_of_a_vm_share_its_weight(void **state)
+{
+	struct sched_group vm;
+	struct thread alone, t;
+	uint64_t ms;
+
+	(void)state;
+	vcpu(&alone, 100);
+	fair_join(alone.group, 5 * MS);
+	ms = paid(&alone, 5 * MS, 6 * MS);
+
+	vcpu(&t, 1);
+	t.group = &vm;
+	sched_group_init(&vm, 100);
+	/* Host TSCs are large, and the sums wrap. */
+	for (unsigned i = 0; i < 2; i++) {
+		uint64_t at = i ? BIT(61) + 12345 : 0;
+
+		fair_join(&vm, at);
+		fair_begin(&t, at);
+		fair_join(&vm, at + MS);      /* one for 1 ms */
+		fair_join(&vm, at + 3 * MS);  /* two for 2 ms */
+		fair_leave(&vm, at + 4 * MS); /* three for 1 ms */
+		fair_leave(&vm, at + 4 * MS);
+		/* And one for half a millisecond: 8.5 in all. */
+		fair_charge(&t, at + 4 * MS + MS / 2, t.vruntime + 6 * ms);
+		assert_in_range(t.vruntime, 8 * ms + ms / 2 - 8,
+				8 * ms + ms / 2 + 8);
+		fair_leave(&vm, at + 5 * MS);
+		t.vruntime = 0;
+	}
+}
+
+static void work_for_a_vm_is_paid_for(void **state)
+{
+	struct thread t;
+	uint64_t plain;
+
+	(void)state;
+	vcpu(&t, 100);
+	fair_join(t.group, 0);
+	plain = paid(&t, 0, MS);
+	sched_group_charge(t.group, MS);
+	sched_group_charge(t.group, MS / 2);
+	assert_int_equal(2 * paid(&t, 0, MS), 5 * plain);
+	assert_int_equal(paid(&t, 0, MS), plain);
+}
+
+static void lags_are_forgotten_beyond_a_limit(void **state)
+{
+	const uint64_t clock = 1000000 * MS;
+	struct thread t;
+	uint32_t rate;
+
+	(void)state;
+	vcpu(&t, 100);
+	rate = fair_rate(&t.own);
+	fair_place(&t, clock, true); /* slept from the beginning of time */
+	assert_int_equal(t.vruntime,
+			 clock - fair_virtual(SLEEPER_US * 1000, rate));
+	t.vruntime = clock - 5;
+	fair_place(&t, clock, true);
+	assert_int_equal(t.vruntime, clock - 5);
+	t.vruntime = 0;
+	fair_place(&t, clock, false);
+	assert_int_equal(t.vruntime,
+			 clock - fair_virtual(CREDIT_US * 1000, rate));
+	t.vruntime = 2 * clock;
+	fair_place(&t, clock, false);
+	assert_int_equal(t.vruntime,
+			 clock + fair_virtual(DEBT_US * 1000, rate));
+}
+
+static void the_clock_never_goes_back(void **state)
+{
+	uint64_t clock = UINT64_MAX - 10;
+
+	(void)state;
+	fair_clock_raise(&clock, UINT64_MAX - 100);
+	assert_int_equal(clock, UINT64_MAX - 10);
+	fair_clock_raise(&clock, 5); /* wrapped */
+	assert_int_equal(clock, 5);
+}
+
+static void light_ones_get_shorter_turns(void **state)
+{
+	(void)state;
+	assert_int_equal(fair_turn(100, 100), TURN_US * 1000);
+	assert_int_equal(fair_turn(100, 1000), TURN_US * 1000);
+	assert_int_equal(fair_turn(400, 100), TURN_US * 250);
+	assert_int_equal(fair_turn(1000000, 100), TURN_MIN_US * 1000);
 }
 
 int main(void)
@@ -225,12 +251,14 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(services_come_first_and_in_turn),
 		cmocka_unit_test(vcpus_come_by_virtual_runtime),
-		cmocka_unit_test(equals_keep_their_order),
-		cmocka_unit_test(weights_are_shares),
-		cmocka_unit_test(a_sleeper_gets_only_its_bonus),
-		cmocka_unit_test(the_floor_never_falls),
-		cmocka_unit_test(who_preempts_whom),
+		cmocka_unit_test(the_heaviest_is_known),
 		cmocka_unit_test(a_slice_is_needed_only_with_company),
+		cmocka_unit_test(one_pays_by_weight),
+		cmocka_unit_test(vcpus_of_a_vm_share_its_weight),
+		cmocka_unit_test(work_for_a_vm_is_paid_for),
+		cmocka_unit_test(lags_are_forgotten_beyond_a_limit),
+		cmocka_unit_test(the_clock_never_goes_back),
+		cmocka_unit_test(light_ones_get_shorter_turns),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -57,6 +57,12 @@ WEAK void cpu_halt(void)
 	sched_yield();
 }
 
+WEAK void irq_enable_and_halt(void)
+{
+	irq_enable();
+	cpu_halt();
+}
+
 /* ---- VMX ---- */
 
 _Thread_local struct fake_vmcs fake_vmcs;

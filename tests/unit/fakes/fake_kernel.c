@@ -13,6 +13,7 @@
 #include "fakes.h"
 #include "kernel/cpu/stop.h"
 #include "kernel/lib/bug.h"
+#include "kernel/lib/x86.h"
 #include "kernel/sched/stretch.h"
 #include "kernel/sync/spinlock.h"
 #include "mm/heap.h"
@@ -79,6 +80,11 @@ WEAK bool ratelimit_ok(struct ratelimit *rl, uint32_t burst, uint32_t *dropped)
 _Thread_local uint32_t fake_cpu_id;
 struct cpu fake_cpus[MAX_CPUS];
 WEAK uint32_t nr_cpus = 1;
+
+WEAK struct cpu *cpu_of(uint32_t id)
+{
+	return &fake_cpus[id];
+}
 
 /* ---- spinlocks: real ones, so that pthreads may play CPUs ---- */
 
@@ -151,6 +157,16 @@ WEAK bool spin_held(const struct spinlock *l)
 		if (held[i] == l)
 			return true;
 	return false;
+}
+
+WEAK bool spin_any_held(void)
+{
+	return nr_held;
+}
+
+WEAK const struct spinlock *spin_chain(void)
+{
+	return nr_held ? held[nr_held - 1] : NULL;
 }
 
 /* ---- threads ---- */

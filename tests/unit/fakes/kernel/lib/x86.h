@@ -7,46 +7,47 @@
 #ifndef FAKES_KERNEL_X86_H
 #define FAKES_KERNEL_X86_H
 
-#define cpuid	     hardware_cpuid
-#define rdmsr	     hardware_rdmsr
-#define wrmsr	     hardware_wrmsr
-#define xgetbv	     hardware_xgetbv
-#define xsetbv	     hardware_xsetbv
-#define read_cr0     hardware_read_cr0
-#define read_cr2     hardware_read_cr2
-#define read_cr3     hardware_read_cr3
-#define read_cr4     hardware_read_cr4
-#define write_cr0    hardware_write_cr0
-#define write_cr2    hardware_write_cr2
-#define write_cr3    hardware_write_cr3
-#define write_cr4    hardware_write_cr4
-#define read_dr0     hardware_read_dr0
-#define read_dr1     hardware_read_dr1
-#define read_dr2     hardware_read_dr2
-#define read_dr3     hardware_read_dr3
-#define read_dr6     hardware_read_dr6
-#define read_dr7     hardware_read_dr7
-#define write_dr0    hardware_write_dr0
-#define write_dr1    hardware_write_dr1
-#define write_dr2    hardware_write_dr2
-#define write_dr3    hardware_write_dr3
-#define write_dr6    hardware_write_dr6
-#define write_dr7    hardware_write_dr7
-#define invlpg	     hardware_invlpg
-#define cpu_pause    hardware_cpu_pause
-#define irq_disable  hardware_irq_disable
-#define irq_enable   hardware_irq_enable
-#define irq_window   hardware_irq_window
-#define irq_save     hardware_irq_save
-#define irq_restore  hardware_irq_restore
-#define irqs_enabled hardware_irqs_enabled
-#define cpu_halt     hardware_cpu_halt
-#define outb	     hardware_outb
-#define outw	     hardware_outw
-#define outl	     hardware_outl
-#define inb	     hardware_inb
-#define inw	     hardware_inw
-#define inl	     hardware_inl
+#define cpuid		    hardware_cpuid
+#define rdmsr		    hardware_rdmsr
+#define wrmsr		    hardware_wrmsr
+#define xgetbv		    hardware_xgetbv
+#define xsetbv		    hardware_xsetbv
+#define read_cr0	    hardware_read_cr0
+#define read_cr2	    hardware_read_cr2
+#define read_cr3	    hardware_read_cr3
+#define read_cr4	    hardware_read_cr4
+#define write_cr0	    hardware_write_cr0
+#define write_cr2	    hardware_write_cr2
+#define write_cr3	    hardware_write_cr3
+#define write_cr4	    hardware_write_cr4
+#define read_dr0	    hardware_read_dr0
+#define read_dr1	    hardware_read_dr1
+#define read_dr2	    hardware_read_dr2
+#define read_dr3	    hardware_read_dr3
+#define read_dr6	    hardware_read_dr6
+#define read_dr7	    hardware_read_dr7
+#define write_dr0	    hardware_write_dr0
+#define write_dr1	    hardware_write_dr1
+#define write_dr2	    hardware_write_dr2
+#define write_dr3	    hardware_write_dr3
+#define write_dr6	    hardware_write_dr6
+#define write_dr7	    hardware_write_dr7
+#define invlpg		    hardware_invlpg
+#define cpu_pause	    hardware_cpu_pause
+#define irq_disable	    hardware_irq_disable
+#define irq_enable	    hardware_irq_enable
+#define irq_window	    hardware_irq_window
+#define irq_save	    hardware_irq_save
+#define irq_restore	    hardware_irq_restore
+#define irqs_enabled	    hardware_irqs_enabled
+#define cpu_halt	    hardware_cpu_halt
+#define irq_enable_and_halt hardware_irq_enable_and_halt
+#define outb		    hardware_outb
+#define outw		    hardware_outw
+#define outl		    hardware_outl
+#define inb		    hardware_inb
+#define inw		    hardware_inw
+#define inl		    hardware_inl
 #include "../../../../../kernel/lib/x86.h"
 #undef cpuid
 #undef rdmsr
@@ -82,6 +83,7 @@
 #undef irq_restore
 #undef irqs_enabled
 #undef cpu_halt
+#undef irq_enable_and_halt
 #undef outb
 #undef outw
 #undef outl
@@ -98,6 +100,7 @@ void fake_port_write(uint16_t port, unsigned nbytes, uint32_t v);
 /* What a waiting CPU does: gives its host thread's time to the others. */
 void cpu_pause(void);
 void cpu_halt(void);
+void irq_enable_and_halt(void);
 
 extern uint64_t fake_cr0, fake_cr4, fake_xcr0;
 extern _Thread_local uint64_t fake_cr2, fake_cr3, fake_dr[8];

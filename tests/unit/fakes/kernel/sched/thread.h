@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Host tests: nobody else wants the CPU; see fakes.h for what parking does. */
+/*
+ * Host tests: nobody else wants the CPU unless the test says so; see fakes.h
+ * for what parking does.
+ */
 #ifndef FAKES_KERNEL_THREAD_H
 #define FAKES_KERNEL_THREAD_H
+
+#include "../sync/percpu.h"
 
 #define need_resched hardware_need_resched
 #include "../../../../../kernel/sched/thread.h"
@@ -9,7 +14,7 @@
 
 static inline bool need_resched(void)
 {
-	return false;
+	return this_cpu()->need_resched;
 }
 
 #endif
