@@ -12,8 +12,10 @@
 #include "kernel/cpu/irq.h"
 #include "kernel/cpu/machine.h"
 #include "kernel/cpu/mce.h"
+#include "kernel/cpu/panic.h"
 #include "kernel/cpu/power.h"
 #include "kernel/cpu/smp.h"
+#include "kernel/cpu/start.h"
 #include "kernel/lib/boot_info.h"
 #include "kernel/lib/bug.h"
 #include "kernel/lib/directmap.h"
@@ -21,7 +23,7 @@
 #include "kernel/lib/lib.h"
 #include "kernel/lib/version_string.h"
 #include "kernel/lib/x86.h"
-#include "kernel/sched/clock_priv.h"
+#include "kernel/sched/clock.h"
 #include "kernel/sched/sched.h"
 #include "kernel/sync/log.h"
 #include "mm/frame.h"
@@ -33,12 +35,8 @@
 #include "vmx/vm.h"
 #include "vmx/vmx.h"
 
-struct config host_config;
-
 static struct boot_info info; /* the loader's, copied */
-static struct thread boot_idle;
-
-void kmain(const struct boot_info *bi);
+static struct thread idle_threads[MAX_CPUS];
 
 static const struct boot_mem *mem_map(void)
 {
@@ -114,6 +112,7 @@ static void init_console(void)
 
 	hostcon_init((uint16_t)h->console_port, h->console_baud);
 	log_set_console_level(h->log_level);
+	panic_set_reboot(h->on_panic == PANIC_REBOOT);
 	log_info("boot", "%s", version_string);
 }
 
@@ -230,6 +229,14 @@ static void start_init_thread(void)
 		panic("not enough memory for the first thread");
 }
 
+void cpu_start_work(void)
+{
+	timer_init_cpu();
+	sched_init_cpu(&idle_threads[cpu_id()]);
+	smp_cpu_online();
+	sched_idle();
+}
+
 void kmain(const struct boot_info *bi)
 {
 	percpu_init_boot();
@@ -247,7 +254,7 @@ void kmain(const struct boot_info *bi)
 	init_interrupts();
 	init_time();
 	sched_init();
-	sched_init_cpu(&boot_idle);
+	sched_init_cpu(&idle_threads[0]);
 	start_init_thread();
 	sched_idle();
 }

@@ -47,7 +47,7 @@
 
 extern char __image_start[], __image_end[], __text_start[], __text_end[];
 extern char __rodata_start[], __rodata_end[], __data_start[];
-extern char boot_stack_guard[], boot_stack_top[];
+extern char __boot_stack_guard[], __boot_stack_top[];
 
 static struct spinlock lock = SPINLOCK_INIT(LOCK_HOSTPT, "hostpt");
 static uint64_t *root, *low_root;	      /* [const after init] */
@@ -159,8 +159,8 @@ MUST_CHECK static int map_image(const struct boot_info *bi)
 	} sections[] = {
 		{ __text_start, __text_end, MAP_RX },
 		{ __rodata_start, __rodata_end, MAP_RO },
-		{ __data_start, boot_stack_guard, MAP_RW },
-		{ boot_stack_guard + PAGE_SIZE, __image_end, MAP_RW },
+		{ __data_start, __boot_stack_guard, MAP_RW },
+		{ __boot_stack_guard + PAGE_SIZE, __image_end, MAP_RW },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(sections); i++) {
@@ -477,8 +477,8 @@ bool hostpt_is_stack(uint64_t va)
 
 	if (va % 8)
 		return false;
-	if (va >= (uint64_t)boot_stack_guard + PAGE_SIZE &&
-	    va < (uint64_t)boot_stack_top)
+	if (va >= (uint64_t)__boot_stack_guard + PAGE_SIZE &&
+	    va < (uint64_t)__boot_stack_top)
 		return true;
 	/* Thread and interrupt stacks are 4 KiB leaves of the area. */
 	if (!root || va < HOSTPT_AREA_BASE || va >= KERNEL_VMA)

@@ -16,6 +16,8 @@
 /* What is left to a VM whose mem.min is not given. */
 #define MEM_MIN_DEFAULT_LEAST (16 * MIB)
 
+struct config host_config;
+
 void config_mistake(struct config_parser *p, uint32_t line, const char *fmt,
 		    ...)
 {

@@ -73,6 +73,9 @@ struct config {
 	uint32_t nr_errors; /* may exceed CONFIG_MAX_ERRORS */
 };
 
+/* The machine's own; [const after boot]. */
+extern struct config host_config;
+
 /*
  * Parses text (need not be NUL-terminated) into *out, with defaults for what
  * is not said. vms has room for max_vms of them, config_count_vms() suffice;

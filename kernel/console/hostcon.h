@@ -7,6 +7,7 @@
 #ifndef KERNEL_HOSTCON_H
 #define KERNEL_HOSTCON_H
 
+#include "kernel/cpu/outlet.h"
 #include "kernel/lib/boot_info.h"
 #include "kernel/lib/compiler.h"
 
@@ -24,9 +25,6 @@ void hostcon_start(void);
  * is of no use. -ENOMEM. */
 MUST_CHECK int hostcon_add_framebuffer(const struct boot_fb *fb);
 
-/* Any context but NMI/#MC. May drop (and count) output when the buffer is full.
- */
-void hostcon_write(const char *s, size_t n);
 /*
  * As hostcon_write, but blocks the calling thread while the buffer is full
  * (flow control for a flooding guest or a long listing).
@@ -37,12 +35,5 @@ size_t hostcon_read(char *dst, size_t n);
 /* The thread that is unparked when input arrives. */
 struct thread;
 void hostcon_set_reader(struct thread *t);
-/*
- * Panic: polled output from now on, of this CPU only, locks ignored; first
- * what was queued. The others should have stopped, but it ends even if not.
- */
-void hostcon_panic_mode(void);
-/* The framebuffer's driver may be what is broken: leave it out. */
-void hostcon_panic_serial_only(void);
 
 #endif

@@ -7,7 +7,7 @@
  */
 #include "kernel/cpu/backtrace.h"
 
-#include "kernel/console/hostcon.h"
+#include "kernel/cpu/outlet.h"
 #include "kernel/cpu/symbols.h"
 #include "kernel/lib/addr.h"
 #include "kernel/lib/lib.h"

@@ -3,11 +3,7 @@
 #ifndef KERNEL_MACHINE_H
 #define KERNEL_MACHINE_H
 
-#include "kernel/config/config.h"
 #include "kernel/lib/compiler.h"
-
-/* The parsed configuration; [const after boot]. */
-extern struct config host_config;
 
 NORETURN void machine_reboot(void);
 NORETURN void machine_poweroff(void);

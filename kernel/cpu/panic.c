@@ -6,21 +6,28 @@
  */
 #include "kernel/cpu/panic.h"
 
-#include "kernel/console/hostcon.h"
 #include "kernel/cpu/backtrace.h"
 #include "kernel/cpu/machine.h"
 #include "kernel/cpu/mce.h"
+#include "kernel/cpu/outlet.h"
 #include "kernel/cpu/stop.h"
 #include "kernel/lib/bug.h"
 #include "kernel/lib/lib.h"
 #include "kernel/lib/version_string.h"
 #include "kernel/lib/x86.h"
-#include "kernel/sched/thread.h"
 #include "kernel/sync/log.h"
 #include "kernel/sync/percpu.h"
+#include "kernel/sync/wait.h"
 #include "mm/hostpt.h"
 
 #define PANIC_LOG_LINES 12
+
+static bool reboots; /* [const after boot] */
+
+void panic_set_reboot(bool on)
+{
+	reboots = on;
+}
 
 /* What is to be reported. [the CPU that ends the machine] */
 static struct {
@@ -120,7 +127,7 @@ static void say_log(void)
 
 static void finish(void)
 {
-	if (host_config.host.on_panic == PANIC_REBOOT) {
+	if (reboots) {
 		say("panic: rebooting\n");
 		machine_reboot();
 	}

@@ -6,6 +6,9 @@
 #include "kernel/cpu/trap.h"
 #include "kernel/lib/compiler.h"
 
+/* Whether the machine reboots after the report, or stays halted (default). */
+void panic_set_reboot(bool on);
+
 /* Ends the machine because of the exception in *f. Any context. */
 NORETURN COLD void panic_trap(const struct trap_frame *f, const char *what);
 

@@ -5,9 +5,9 @@
  */
 #include "kernel/cpu/power.h"
 
-#include "kernel/console/hostcon.h"
 #include "kernel/cpu/acpi.h"
 #include "kernel/cpu/machine.h"
+#include "kernel/cpu/outlet.h"
 #include "kernel/cpu/stop.h"
 #include "kernel/lib/addr.h"
 #include "kernel/lib/directmap.h"

@@ -11,12 +11,12 @@
 #include "kernel/cpu/machine.h"
 #include "kernel/cpu/mce.h"
 #include "kernel/cpu/smp_priv.h"
+#include "kernel/cpu/start.h"
 #include "kernel/lib/bug.h"
 #include "kernel/lib/directmap.h"
 #include "kernel/lib/lib.h"
+#include "kernel/lib/tsc.h"
 #include "kernel/lib/x86.h"
-#include "kernel/sched/clock_priv.h"
-#include "kernel/sched/sched.h"
 #include "kernel/sync/log.h"
 #include "kernel/sync/percpu.h"
 #include "kernel/sync/spinlock.h"
@@ -40,7 +40,6 @@ extern const char trampoline_start[], trampoline_end[];
 static struct cpu cpus[MAX_CPUS];
 uint32_t nr_cpus = 1;
 
-static struct thread idle_threads[MAX_CPUS];
 static uint8_t boot_ist[IST_NR][IST_STACK_PAGES * PAGE_SIZE] ALIGNED(16);
 static void *ist_tops[MAX_CPUS][IST_NR]; /* [const once the CPU runs] */
 static uint32_t online_cpus = 1;	 /* [atomic] */
@@ -116,11 +115,13 @@ static NORETURN void ap_main(uint64_t id)
 	trap_init_cpu();
 	apic_init_cpu();
 	mce_init_cpu();
-	timer_init_cpu();
-	sched_init_cpu(&idle_threads[id]);
+	cpu_start_work();
+}
+
+void smp_cpu_online(void)
+{
 	__atomic_store_n(&ap_tsc, rdtsc(), __ATOMIC_RELAXED);
 	__atomic_fetch_add(&online_cpus, 1, __ATOMIC_RELEASE);
-	sched_idle();
 }
 
 static bool wait_online(uint32_t count, uint32_t us)

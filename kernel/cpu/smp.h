@@ -23,4 +23,7 @@ void cpu_init_features(void);
  */
 void smp_init(const struct boot_cpu *cpus, uint32_t nr, uint32_t max_cpus);
 
+/* Another CPU, in cpu_start_work(): it takes part from now on. */
+void smp_cpu_online(void);
+
 #endif

@@ -5,8 +5,6 @@
 
 #include "kernel/lib/compiler.h"
 
-#define BOOT_STACK_PAGES 4
-
 /*
  * At the end of the page that an AP starts in (kernel/cpu/trampoline.asm). The
  * boot CPU fills it before it sends the startup IPI; one AP at a time.

@@ -8,8 +8,8 @@
 
 #include "kernel/cpu/apic.h"
 #include "kernel/lib/lib.h"
+#include "kernel/lib/tsc.h"
 #include "kernel/lib/x86.h"
-#include "kernel/sched/clock.h"
 #include "kernel/sync/percpu.h"
 
 /* Longer than any firmware interrupt (SMI) holds a CPU. */

@@ -10,7 +10,6 @@
 #include "kernel/cpu/acpi.h"
 #include "kernel/lib/bug.h"
 #include "kernel/lib/x86.h"
-#include "kernel/sched/clock_priv.h"
 #include "kernel/sync/log.h"
 
 #define CALIBRATE_US	20000u

@@ -11,6 +11,15 @@
 #include "kernel/lib/prioq.h"
 #include "kernel/lib/tsc.h"
 
+/*
+ * Measures the TSC; boot CPU, interrupts off. Panics if no timer can serve as
+ * the ruler. efi_epoch: from the firmware, 0: read the RTC.
+ */
+void clock_init(uint64_t efi_epoch);
+
+/* Makes the calling CPU's timer queue work; once for each CPU. */
+void timer_init_cpu(void);
+
 uint64_t clock_ns(void); /* since boot */
 
 /* Seconds since 1970 (UTC) at boot, from the RTC; 0 if unknown. */

@@ -17,7 +17,6 @@
 #include "kernel/lib/bug.h"
 #include "kernel/lib/x86.h"
 #include "kernel/sched/clock.h"
-#include "kernel/sched/clock_priv.h"
 #include "kernel/sched/stretch.h"
 #include "kernel/sync/percpu.h"
 #include "kernel/sync/spinlock.h"

@@ -79,7 +79,6 @@ void clear_screen(void)
 /* ---- the machine ---- */
 
 const char version_string[] = "Aerostat 0.0.0 (test)";
-struct config host_config;
 jmp_buf machine_end;
 const char *ended_by;
 enum log_level console_level;

@@ -16,7 +16,6 @@
 #include "fakes.h"
 #include "kernel/cpu/apic.h"
 #include "kernel/cpu/irq.h"
-#include "kernel/sched/clock_priv.h"
 
 #define NR 50u
 
