@@ -36,7 +36,7 @@ $(B)/BOOTX64.EFI: $(B)/efi/loader.so
 		--target efi-app-x86_64 --subsystem=10 $< $@
 
 ALL += $(if $(ELF),$(B)/BOOTX64.EFI)
--include $(wildcard $(B)/efi/*/*.d)
+-include $(wildcard $(B)/efi/*/*.d $(B)/efi/*/*/*.d)
 
 # ---- the disk image ----------------------------------------------------
 

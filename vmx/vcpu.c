@@ -430,7 +430,7 @@ bool vcpu_is_paused(const struct vcpu *v)
 {
 	return vcpu_has_ended(v) ||
 	       __atomic_load_n(&v->paused_at, __ATOMIC_SEQ_CST) ==
-		       v->vm->pause_seq;
+		       __atomic_load_n(&v->vm->pause_seq, __ATOMIC_SEQ_CST);
 }
 
 void vcpu_resume(struct vcpu *v)

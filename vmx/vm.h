@@ -45,7 +45,7 @@ struct vm {
 	const struct config_vm *cfg; /* [const] */
 	/* LOCK_VM_LIFE; held for moments, so anybody may look at any time. */
 	struct spinlock lock;
-	struct thread *keeper; /* [const after the first start] */
+	struct thread *keeper; /* made by the first start [atomic] */
 	enum vm_state state;   /* [lock to change; read anywhere] */
 	char reason[128];      /* why it is off/crashed [lock] */
 	char last_end[128];    /* why the last run ended [lock] */
@@ -56,7 +56,7 @@ struct vm {
 	uint64_t run;	       /* counts starts and restarts [lock] */
 	uint64_t nr_starts;    /* of them, those that got to a guest [lock] */
 	uint32_t nr_short;     /* short runs in a row [keeper] */
-	uint64_t start_tsc;    /* of this run [keeper] */
+	uint64_t start_tsc;    /* of this run [lock to change] */
 	uint32_t pause_seq;    /* [atomic] number of the last pause */
 	bool pausing;	       /* vCPUs are asked to pause [keeper] */
 	struct waitq changed;  /* woken when `state` changes */

@@ -54,7 +54,11 @@ static void set_down(struct vm *vm, enum vm_state s, int start_err,
 
 void vm_wake_keeper(struct vm *vm)
 {
-	thread_unpark(vm->keeper);
+	struct thread *keeper = READ_ONCE(vm->keeper);
+
+	/* Not there yet: it looks at everything when it begins. */
+	if (keeper)
+		thread_unpark(keeper);
 }
 
 static void request_all(struct vm *vm, uint32_t bits)
@@ -138,15 +142,15 @@ static int prepare(struct vm *vm, char *why)
 
 static void run_init(struct vm *vm)
 {
-	vm->end_ready = false;
+	__atomic_store_n(&vm->end_ready, false, __ATOMIC_SEQ_CST);
 	vm->announced_end = 0;
-	vm->debug_exited = false;
-	vm->start_tsc = rdtsc();
-	vm->tsc_offset = -vm->start_tsc;
 	vm->kvmclock_boot_ns = clock_ns();
 	vm->pausing = false;
 	spin_lock(&vm->lock);
 	vm->nr_starts++;
+	vm->debug_exited = false;
+	vm->start_tsc = rdtsc();
+	vm->tsc_offset = -vm->start_tsc;
 	spin_unlock(&vm->lock);
 	__atomic_store_n(&vm->end_claimed, false, __ATOMIC_SEQ_CST);
 }
@@ -435,7 +439,7 @@ static void keeper_thread(void *arg)
 			thread_park();
 }
 
-int vm_create_keeper(struct vm *vm)
+int vm_hand_to_keeper(struct vm *vm)
 {
 	char name[CONFIG_NAME_MAX + sizeof("life ")];
 	struct thread_params p = {
@@ -445,8 +449,15 @@ int vm_create_keeper(struct vm *vm)
 		.class = THREAD_SERVICE,
 	};
 
-	if (vm->keeper)
+	int err;
+
+	if (vm->keeper) {
+		vm_wake_keeper(vm);
 		return 0;
+	}
 	snprintf(name, sizeof(name), "life %s", vm->cfg->name);
-	return thread_create(&p, &vm->keeper);
+	err = thread_create(&p, &vm->keeper);
+	if (err)
+		set_down(vm, VM_OFF, err, "no memory for its keeper thread");
+	return err;
 }

@@ -93,13 +93,9 @@ static int press_buttons(struct vm *vm, char *why)
 
 int vm_order(struct vm *vm, enum vm_verb verb, struct vm_order *o, char *why)
 {
-	int err = verb == VM_DO_START ? vm_create_keeper(vm) : 0;
+	int err;
 
 	why[0] = '\0';
-	if (err) {
-		snprintf(why, VM_WHY_MAX, "no memory for its keeper thread");
-		return err;
-	}
 	spin_lock(&vm->lock);
 	err = wish_locked(vm, verb, why);
 	*o = (struct vm_order){ .verb = verb, .run = vm->run };
@@ -110,6 +106,13 @@ int vm_order(struct vm *vm, enum vm_verb verb, struct vm_order *o, char *why)
 	if (verb == VM_DO_STOP)
 		return press_buttons(vm, why);
 	waitq_wake_all(&vm->changed);
+	if (verb == VM_DO_START) {
+		err = vm_hand_to_keeper(vm);
+		if (err)
+			snprintf(why, VM_WHY_MAX,
+				 "no memory for its keeper thread");
+		return err;
+	}
 	vm_wake_keeper(vm);
 	return 0;
 }

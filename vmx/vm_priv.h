@@ -15,8 +15,11 @@ MUST_CHECK int vm_create_parts(struct vm *vm);
 /* What can be known to be wrong before the start; *why says it. */
 MUST_CHECK int vm_check_config(struct vm *vm, char *why);
 
-/* Makes the keeper thread, if there is none yet. 0, -ENOMEM. */
-MUST_CHECK int vm_create_keeper(struct vm *vm);
+/*
+ * For whoever brought the VM to VM_STARTING: its keeper goes on from there, and
+ * is made first if there is none. 0; -ENOMEM: the VM is off again.
+ */
+MUST_CHECK int vm_hand_to_keeper(struct vm *vm);
 
 /*
  * Brings the VM one step on; false: there is nothing to do until somebody calls

@@ -14,7 +14,7 @@ KERNEL_DS	equ 0x10
 USER_DS		equ 0x1b
 USER_CS		equ 0x23
 TSS_SELECTOR	equ 0x28
-MAX_APS		equ 15			; RT_MAX_CPUS - 1
+MAX_APS		equ 63			; RT_MAX_CPUS - 1
 PRESENT_ALL	equ 7			; present, writable, user
 LARGE		equ 0x80
 

@@ -64,7 +64,7 @@ long rt_ring3(long (*fn)(void *), void *arg);
 extern void (*rt_on_irq[256])(void);
 
 /* ---- other CPUs ---- */
-#define RT_MAX_CPUS 16u
+#define RT_MAX_CPUS 64u
 /*
  * Starts CPUs 1 to nr - 1, each in fn(number), interrupts off, on a stack of
  * 4 KiB; waits until they run. One that returns halts for good. Checks and

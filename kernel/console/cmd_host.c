@@ -141,6 +141,8 @@ int cmd_uptime(const struct shell_args *a)
 		json_open_object(j, NULL);
 		json_u64(j, "uptime_ms", ns / 1000000);
 		json_u64(j, "boot_epoch", clock_boot_epoch());
+		json_u64(j, "last_command_us",
+			 tsc_to_ns(shell_answer_ticks()) / 1000);
 		json_close_object(j);
 		out_json_end(j);
 		return 0;

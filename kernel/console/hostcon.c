@@ -48,6 +48,7 @@ static char last_char;		  /* [lock] */
 static bool tx_irq_on;		  /* [lock] */
 static char rx_ring[RX_RING];	  /* [lock] */
 static uint32_t rx_head, rx_tail; /* [lock] */
+static uint64_t rx_tsc;		  /* of the newest input [atomic] */
 static struct thread *reader;	  /* [atomic] */
 static struct waitq writers;	  /* hostcon_write_wait() */
 static uint32_t nr_writers;	  /* [atomic] */
@@ -226,6 +227,11 @@ size_t hostcon_read(char *dst, size_t n)
 	return i;
 }
 
+uint64_t hostcon_input_tsc(void)
+{
+	return READ_ONCE(rx_tsc);
+}
+
 void hostcon_set_reader(struct thread *t)
 {
 	__atomic_store_n(&reader, t, __ATOMIC_RELEASE);
@@ -245,6 +251,8 @@ static bool receive(void)
 			rx_ring[rx_head++ % RX_RING] = (char)c;
 		any = true;
 	}
+	if (any)
+		WRITE_ONCE(rx_tsc, rdtsc());
 	return any;
 }
 

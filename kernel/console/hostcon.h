@@ -32,6 +32,8 @@ MUST_CHECK int hostcon_add_framebuffer(const struct boot_fb *fb);
 void hostcon_write_wait(const char *s, size_t n);
 /* Reads what was typed; 0: nothing. */
 size_t hostcon_read(char *dst, size_t n);
+/* TSC when the newest input arrived; 0: none yet. */
+uint64_t hostcon_input_tsc(void);
 /* The thread that is unparked when input arrives. */
 struct thread;
 void hostcon_set_reader(struct thread *t);

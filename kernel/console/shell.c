@@ -189,13 +189,22 @@ static void release_empty_row(void)
 	conrow_release("", 0);
 }
 
+static uint64_t answer_ticks; /* console thread only */
+
+uint64_t shell_answer_ticks(void)
+{
+	return answer_ticks;
+}
+
 static void run_line(void)
 {
 	static char line[LINEEDIT_MAX];
+	uint64_t asked = hostcon_input_tsc();
 
 	(void)str_copy(line, editor.line, sizeof(line));
 	release_empty_row();
 	shell_execute(line);
+	answer_ticks = rdtsc() - asked;
 	lineedit_begin(&editor);
 }
 

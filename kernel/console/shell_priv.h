@@ -55,6 +55,11 @@ int shell_next_key(void);
 void shell_unread_key(int key);
 /* Waits for a key; -1: none was typed in this time. */
 int shell_wait_key(uint64_t timeout_ns);
+/*
+ * Ticks that the last command took, from the arrival of its Enter key to its
+ * last line of output: how well the console is served.
+ */
+uint64_t shell_answer_ticks(void);
 
 /* ---- the commands ---- */
 int cmd_cpu(const struct shell_args *a);

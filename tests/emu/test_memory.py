@@ -85,3 +85,36 @@ def test_host_memory_exhausted_and_released():
         assert info["debug_exited"] and info["debug_exit_value"] == 0, info
         assert books(m) == before
         m.poweroff()
+
+
+def test_a_reboot_waits_for_memory():
+    """A guest that reboots while others have all the memory comes back when
+    there is some; whoever waits can be paused and killed."""
+    files = {n + ".elf": micro(n) for n in ("touch_all", "hlt_forever")}
+    files["large.bin"] = bytes(16 << 20)    # loading takes a while
+    conf = HOGS + """
+[vm calm]
+kernel = hlt_forever.elf
+initrd = large.bin
+mem.boot = 32M
+autostart = no
+"""
+    with Machine(conf, files, cpus=2, mem_mib=512) as m:
+        m.boot()
+        m.cmd("vm start all")
+        wait_until(m, "both wait", lambda: len(waits(m)) == 2)
+        # While it is loaded again the hogs take what it had. Nobody waits on the console for ever.
+        assert "it waits for host memory" in m.cmd("vm reset calm")
+        info = m.vm("calm")
+        assert (info["state"], info["wait"]) == ("starting", "memory"), info
+        assert "hog1: paused" in m.cmd("vm pause hog1")
+        assert m.vm("hog1")["state"] == "paused"
+        assert "hog1: resumed" in m.cmd("vm resume hog1")
+        m.cmd("vm kill calm")
+        assert m.vm("calm")["state"] == "off"
+        assert "it waits for host memory" in m.cmd("vm start calm")
+        m.cmd("vm kill hog1")
+        m.wait_vm("calm", "running")
+        m.cmd("vm kill all")
+        m.audit()
+        m.poweroff()

@@ -65,6 +65,11 @@ size_t hostcon_read(char *dst, size_t n)
 	return got;
 }
 
+uint64_t hostcon_input_tsc(void)
+{
+	return fake_tsc;
+}
+
 void hostcon_set_reader(struct thread *t)
 {
 	(void)t;

@@ -237,6 +237,7 @@ int thread_create(const struct thread_params *p, struct thread **out)
 	if (keeper_err)
 		return keeper_err;
 	*out = (struct thread *)&keeper_stack;
+	nr_wakes++;
 	return 0;
 }
 
