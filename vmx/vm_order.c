@@ -227,11 +227,16 @@ static int result_of_run(const struct vm *vm, enum vm_verb verb, char *why)
 }
 
 /* Another run has begun since. */
-static int result_of_past(const struct vm *vm, enum vm_verb verb, char *why)
+static int result_of_past(const struct vm *vm, const struct vm_order *o,
+			  char *why)
 {
-	if (verb != VM_DO_PAUSE && verb != VM_DO_RESUME)
-		return 0;
-	return ended_meanwhile(vm, why);
+	switch (o->verb) {
+	case VM_DO_PAUSE:
+	case VM_DO_RESUME: return ended_meanwhile(vm, why);
+	case VM_DO_RESET: /* that one is what was asked for */
+		return vm->run == o->run + 1 ? start_result(vm, why) : 0;
+	default: return 0;
+	}
 }
 
 int vm_order_result(struct vm *vm, const struct vm_order *o, char *why)
@@ -243,7 +248,7 @@ int vm_order_result(struct vm *vm, const struct vm_order *o, char *why)
 	if (vm->run == o->run)
 		err = result_of_run(vm, o->verb, why);
 	else
-		err = result_of_past(vm, o->verb, why);
+		err = result_of_past(vm, o, why);
 	spin_unlock(&vm->lock);
 	return err;
 }

@@ -597,6 +597,23 @@ static void a_reset_wins_over_the_guests_own_end(void **state)
 	assert_int_equal(vm.nr_starts, 2);
 }
 
+static void a_reset_is_done_when_the_guest_is_back(void **state)
+{
+	(void)state;
+	start_running();
+	assert_int_equal(order(VM_DO_RESET), 0);
+	nr_short_loads = 1;
+	on_memory_wait = memory_comes_free; /* asks for the result */
+	run_keeper();
+	assert_int_equal(nr_short_loads, 0);
+	assert_int_equal(result(), 0);
+	assert_int_equal(vm.state, VM_RUNNING);
+	assert_int_equal(order(VM_DO_RESET), 0);
+	load_err = -ENOENT;
+	run_keeper();
+	assert_int_equal(result(), -ENOENT);
+}
+
 static void the_power_button_needs_a_listener(void **state)
 {
 	(void)state;
@@ -723,6 +740,8 @@ int main(void)
 		cmocka_unit_test_setup(a_kill_is_never_overtaken_by_a_restart,
 				       fresh),
 		cmocka_unit_test_setup(a_reset_wins_over_the_guests_own_end,
+				       fresh),
+		cmocka_unit_test_setup(a_reset_is_done_when_the_guest_is_back,
 				       fresh),
 		cmocka_unit_test_setup(the_power_button_needs_a_listener,
 				       fresh),
