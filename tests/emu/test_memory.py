@@ -67,9 +67,38 @@ def waits(m):
     return [v["name"] for v in m.cmd_json("vm list") if v["wait"] == "memory"]
 
 
+CALM = """
+[vm calm]
+kernel = hlt_forever.elf
+initrd = large.bin
+mem.boot = 32M
+autostart = no
+"""
+
+
+def starts_wait_for_memory(m):
+    """A guest that is reset while others have all the memory waits, and
+    comes back when there is some; who waits can be paused and killed."""
+    # While it is loaded again the hogs take what it had. Nobody waits on the
+    # console for ever.
+    assert "it waits for host memory" in m.cmd("vm reset calm")
+    info = m.vm("calm")
+    assert (info["state"], info["wait"]) == ("starting", "memory"), info
+    assert "hog1: paused" in m.cmd("vm pause hog1")
+    assert m.vm("hog1")["state"] == "paused"
+    assert "hog1: resumed" in m.cmd("vm resume hog1")
+    m.cmd("vm kill calm")
+    assert m.vm("calm")["state"] == "off"
+    assert "it waits for host memory" in m.cmd("vm start calm")
+    m.cmd("vm kill hog1")
+    m.wait_vm("calm", "running")
+    m.cmd("vm kill calm")
+
+
 def test_host_memory_exhausted_and_released():
-    with Machine(HOGS, {"touch_all.elf": micro("touch_all")}, cpus=2,
-                 mem_mib=512) as m:
+    files = {n + ".elf": micro(n) for n in ("touch_all", "hlt_forever")}
+    files["large.bin"] = bytes(16 << 20)    # loading takes a while
+    with Machine(HOGS + CALM, files, cpus=2, mem_mib=512) as m:
         m.boot()
         m.cmd("vm start all")
         m.cmd("vm kill all")
@@ -80,41 +109,8 @@ def test_host_memory_exhausted_and_released():
         assert "hog" in m.cmd("log warn")   # who waits, for what
         wait_until(m, "both wait", lambda: len(waits(m)) == 2)
         m.audit()                           # the console still works
-        m.cmd("vm kill hog1")
+        starts_wait_for_memory(m)
         info = m.wait_vm("hog2", "off", GUEST_S)
         assert info["debug_exited"] and info["debug_exit_value"] == 0, info
         assert books(m) == before
-        m.poweroff()
-
-
-def test_a_reboot_waits_for_memory():
-    """A guest that reboots while others have all the memory comes back when
-    there is some; whoever waits can be paused and killed."""
-    files = {n + ".elf": micro(n) for n in ("touch_all", "hlt_forever")}
-    files["large.bin"] = bytes(16 << 20)    # loading takes a while
-    conf = HOGS + """
-[vm calm]
-kernel = hlt_forever.elf
-initrd = large.bin
-mem.boot = 32M
-autostart = no
-"""
-    with Machine(conf, files, cpus=2, mem_mib=512) as m:
-        m.boot()
-        m.cmd("vm start all")
-        wait_until(m, "both wait", lambda: len(waits(m)) == 2)
-        # While it is loaded again the hogs take what it had. Nobody waits on the console for ever.
-        assert "it waits for host memory" in m.cmd("vm reset calm")
-        info = m.vm("calm")
-        assert (info["state"], info["wait"]) == ("starting", "memory"), info
-        assert "hog1: paused" in m.cmd("vm pause hog1")
-        assert m.vm("hog1")["state"] == "paused"
-        assert "hog1: resumed" in m.cmd("vm resume hog1")
-        m.cmd("vm kill calm")
-        assert m.vm("calm")["state"] == "off"
-        assert "it waits for host memory" in m.cmd("vm start calm")
-        m.cmd("vm kill hog1")
-        m.wait_vm("calm", "running")
-        m.cmd("vm kill all")
-        m.audit()
         m.poweroff()
