@@ -43,7 +43,6 @@ struct fault {
 	gfn_t g;
 	uint64_t idx;		   /* in the object */
 	struct spare_block *spare; /* NULL: atomic, nothing may wait */
-	bool flush;		   /* a present leaf was replaced */
 };
 
 /* Pages that may still become resident. */
@@ -58,6 +57,28 @@ static void count_commit(struct gspace *gs, uint64_t npages)
 {
 	gs->count.nr_commits++;
 	gs->count.nr_commit_pages += npages;
+}
+
+/*
+ * Break before make: takes the small zero leaves of the naturally aligned
+ * range around f's page away and waits until no CPU has them. If the new frame
+ * came first, a CPU could still read zeros where another one has written
+ * since. The lock is given up meanwhile, but the space is frozen: all is as
+ * before. Not on the atomic way.
+ */
+static void break_zero_leaves(const struct fault *f, unsigned order)
+{
+	gfn_t first = gfn(round_down(f->g.raw, 1ull << order));
+	struct gspace *gs = f->gs;
+	bool present;
+
+	/* The range holds small leaves only: nothing to split. */
+	BUG_ON(stage2_unmap_range(gs->s2, first, 1ull << order, &present));
+	gs->frozen = true;
+	spin_unlock(&gs->lock);
+	gspace_flush(gs);
+	spin_lock(&gs->lock);
+	gs->frozen = false;
 }
 
 /* ---- small pages ---- */
@@ -104,20 +125,24 @@ static NOINLINE uint64_t commit_neighbours(struct fault *f, uint64_t *e)
 	return n;
 }
 
-/* Commits the page of entry e, and neighbours if that is the policy. */
+/* The page of entry e got a frame: so do neighbours if that is the policy. */
+static ALWAYS_INLINE void commit_done(struct fault *f, uint64_t *e)
+{
+	uint64_t n = 1;
+
+	if (f->gs->commit != COMMIT_SINGLE)
+		n += commit_neighbours(f, e);
+	count_commit(f->gs, n);
+}
+
+/* Commits the page of entry e. */
 static ALWAYS_INLINE int commit_small(struct fault *f, uint64_t *e)
 {
-	struct gspace *gs = f->gs;
-	uint64_t n = 1;
-	int err;
+	int err = commit_page(f->gs, f->g, f->idx, e, FA_ZERO);
 
-	err = commit_page(gs, f->g, f->idx, e, FA_ZERO);
-	if (unlikely(err))
-		return err;
-	if (gs->commit != COMMIT_SINGLE)
-		n += commit_neighbours(f, e);
-	count_commit(gs, n);
-	return 0;
+	if (likely(!err))
+		commit_done(f, e);
+	return err;
 }
 
 /* ---- blocks ---- */
@@ -181,17 +206,6 @@ static int install_block(struct fault *f, unsigned order, hfn_t block)
 	return err;
 }
 
-/* Makes room for a block in a range of hollow and zero pages. */
-static void drop_zero_leaves(struct fault *f, unsigned order)
-{
-	gfn_t first = gfn(round_down(f->g.raw, 1ull << order));
-	bool present;
-
-	/* The range holds small leaves only: nothing to split. */
-	BUG_ON(stage2_unmap_range(f->gs->s2, first, 1ull << order, &present));
-	f->flush = true;
-}
-
 /* 0, FALL_BACK, -EAGAIN (not in this context), -ENOMEM. */
 static int commit_block(struct fault *f, unsigned order)
 {
@@ -208,7 +222,7 @@ static int commit_block(struct fault *f, unsigned order)
 	if (err)
 		return err;
 	if (has_zero)
-		drop_zero_leaves(f, order);
+		break_zero_leaves(f, order);
 	err = install_block(f, order, block);
 	if (err) {
 		frame_free_clean(block, order);
@@ -230,7 +244,7 @@ static NOINLINE int commit_huge(struct fault *f)
 	return err == FALL_BACK ? commit_block(f, ORDER_2M) : err;
 }
 
-/* First write to a hollow or zero page, whose entry e has that level. */
+/* First write to a hollow page, whose entry e has that level. */
 static ALWAYS_INLINE int commit(struct fault *f, uint64_t *e, unsigned level)
 {
 	int err;
@@ -250,13 +264,38 @@ static ALWAYS_INLINE int commit(struct fault *f, uint64_t *e, unsigned level)
 	return commit_small(f, e);
 }
 
+/* A frame for the zero page of entry e. */
+static int replace_zero_page(struct fault *f, uint64_t *e)
+{
+	struct gspace *gs = f->gs;
+	hfn_t frame;
+	int err = frame_alloc(0, FRAME_DATA, FA_ZERO | FA_GUEST, &frame);
+
+	if (err)
+		return err;
+	break_zero_leaves(f, ORDER_4K);
+	/* The table is there: can't fail. */
+	BUG_ON(stage2_map(gs->s2, f->g, frame, ORDER_4K, S2_RWX));
+	mobject_set_page(&gs->ram, e, f->idx, PG_RESIDENT, frame);
+	return 0;
+}
+
 static NOINLINE int write_to_zero_page(struct fault *f, uint64_t *e)
 {
-	/* Other CPUs may still read the zero frame in this page's place. */
+	int err = FALL_BACK;
+
 	if (!f->spare)
 		return -EAGAIN;
-	f->flush = true;
-	return commit(f, e, 0);
+	if (!headroom(f->gs))
+		return -ENOSPC;
+	if (f->gs->commit == COMMIT_HUGE)
+		err = commit_huge(f);
+	if (err != FALL_BACK)
+		return err;
+	err = replace_zero_page(f, e);
+	if (!err)
+		commit_done(f, e);
+	return err;
 }
 
 static int read_vacant_page(struct fault *f, enum page_state now)
@@ -407,8 +446,6 @@ static NOINLINE int fault_patient(struct fault *f, enum gspace_access a)
 	}
 	if (spare.there)
 		frame_free_clean(spare.first, ORDER_2M);
-	if (f->flush)
-		gspace_flush(f->gs);
 	return err;
 }
 

@@ -152,6 +152,21 @@ static void require_aligned(gfn_t g, hfn_t h, unsigned order)
 		panic("map of order %u at gfn %#lx: impossible", order, g.raw);
 }
 
+/*
+ * Break before make: a CPU that still uses the old frame would not see what
+ * another one writes to the new one.
+ */
+static void check_replaced(struct stage2 *s2, uint64_t g, uint32_t h)
+{
+	const struct leaf *l = &s2->leaf[g];
+
+	if (l->present && l->hfn != h)
+		panic("gfn %#lx: another frame in the place of a present one",
+		      g);
+	if (l->stale && l->old != h)
+		panic("gfn %#lx: another frame before the flush", g);
+}
+
 int stage2_map(struct stage2 *s2, gfn_t g, hfn_t h, unsigned order,
 	       unsigned perms)
 {
@@ -173,7 +188,8 @@ int stage2_map(struct stage2 *s2, gfn_t g, hfn_t h, unsigned order,
 	for (uint64_t i = 0; i < n; i++) {
 		struct leaf *l = &s2->leaf[g.raw + i];
 
-		if (l->present && (l->hfn != h.raw + i || l->perms & ~perms))
+		check_replaced(s2, g.raw + i, (uint32_t)(h.raw + i));
+		if (l->present && l->perms & ~perms)
 			make_stale(s2, g.raw + i);
 		l->hfn = (uint32_t)(h.raw + i);
 		l->order = (uint8_t)order;
