@@ -296,7 +296,7 @@ static void check_ram_leaves(struct audit *a, struct gspace *gs,
 	uint64_t raw = r->first.raw;
 
 	while (raw < r->first.raw + r->npages) {
-		spin_lock(&gs->lock);
+		gspace_lock_unfrozen(gs); /* all leaves are there */
 		raw = check_leaves_piece(a, gs, r, raw);
 		spin_unlock(&gs->lock);
 		thread_give_way();

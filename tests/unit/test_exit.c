@@ -16,6 +16,7 @@
 #include <cmocka.h>
 
 #include "fakes.h"
+#include "kernel/cpu/mce.h"
 #include "vmx/exit_fast.h"
 #include "vmx/vcpu_priv.h"
 #include "vmx/vmx.h"
@@ -35,6 +36,8 @@ static bool fast_answer;
 static int ended, injected;
 static uint32_t injected_code;
 static bool vectoring_saved;
+static unsigned machine_checks;
+static enum mce_verdict mce_verdict;
 
 /* ---- the handlers ---- */
 
@@ -67,6 +70,12 @@ FAST(fast_cpuid)
 FAST(fast_hypercall)
 FAST(fast_wrmsr)
 FAST(fast_ept_violation)
+
+enum mce_verdict mce_from_guest(void)
+{
+	machine_checks++;
+	return mce_verdict;
+}
 
 void inject_exception_code(struct vcpu *vcpu, unsigned vector, uint32_t code)
 {
@@ -109,6 +118,8 @@ static void reset(void)
 	answer = EXIT_RESUME;
 	fast_answer = vectoring_saved = false;
 	ended = injected = NONE;
+	machine_checks = 0;
+	mce_verdict = MCE_GO_ON;
 	irq_disable();
 	vmcs_write(VMCS_GUEST_RIP, RIP);
 	vmcs_write(VMCS_GUEST_RFLAGS, 2);
@@ -377,6 +388,22 @@ static void a_faulting_iret_leaves_nmis_blocked(void **state)
 	assert_int_equal(vmcs_read(VMCS_GUEST_INTERRUPTIBILITY), 0);
 }
 
+/* The host's, not the guest's; which can go on or not. */
+static void machine_checks_are_the_hosts(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 2; i++) {
+		reset();
+		mce_verdict = i ? MCE_GO_ON : MCE_END_GUEST;
+		vmcs_write(VMCS_EXIT_INTR_INFO, EXC(18));
+		assert_int_equal(dispatch(REASON_EXCEPTION),
+				 i ? EXIT_RESUME : EXIT_STOP_VM);
+		assert_int_equal(machine_checks, 1);
+		assert_int_equal(injected, NONE);
+		assert_int_equal(ended, i ? NONE : VM_END_CRASH);
+	}
+}
+
 static void every_reason_has_a_name(void **state)
 {
 	(void)state;
@@ -401,6 +428,7 @@ int main(void)
 		cmocka_unit_test(debug_exceptions_arrive_with_dr6),
 		cmocka_unit_test(alignment_checks_keep_their_code),
 		cmocka_unit_test(a_faulting_iret_leaves_nmis_blocked),
+		cmocka_unit_test(machine_checks_are_the_hosts),
 		cmocka_unit_test(every_reason_has_a_name),
 	};
 
