@@ -39,12 +39,15 @@ ALL += $(if $(ELF),$(B)/BOOTX64.EFI)
 -include $(wildcard $(B)/efi/*/*.d $(B)/efi/*/*/*.d)
 
 # ---- the disk image ----------------------------------------------------
+#
+# With room for kernels and initrds of the user's own.
 
 IMAGE_DIR := $(B)/image
+ALL += $(if $(ELF),$(B)/aerostat.img)
 
 $(B)/aerostat.img: boot/mkimage.py boot/aerostat.conf $(B)/BOOTX64.EFI \
 		$(B)/guest/initramfs.img $(B)/guest/vmlinuz
 	@rm -rf $(IMAGE_DIR) && mkdir -p $(IMAGE_DIR)/aerostat
 	@cp boot/aerostat.conf $(B)/guest/initramfs.img $(B)/guest/vmlinuz \
 		$(IMAGE_DIR)/aerostat/
-	$(call step,IMAGE) boot/mkimage.py $@ $(IMAGE_DIR)
+	$(call step,IMAGE) boot/mkimage.py $@ $(IMAGE_DIR) --free 64

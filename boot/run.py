@@ -15,6 +15,7 @@ import signal
 import sys
 import tempfile
 import termios
+import time
 import tty
 from pathlib import Path
 
@@ -28,7 +29,7 @@ class RawTerminal:
 
     def __enter__(self):
         self.saved = None
-        if sys.stdin.isatty():
+        if sys.stdin and sys.stdin.isatty():
             self.saved = termios.tcgetattr(0)
             tty.setraw(0)
         return self
@@ -44,10 +45,23 @@ def write_all(fd, data):
         data = data[os.write(fd, data):]
 
 
+def wait_for_output(sock):
+    """Shows that time passes while the firmware says nothing."""
+    start = time.monotonic()
+    sources = [sock] if sys.stdin is None else [sock, 0]
+    while not select.select(sources, [], [], 1)[0]:
+        if sys.stdout.isatty():
+            write_all(1, b"\rthe firmware starts: %d s" %
+                      (time.monotonic() - start))
+    if sys.stdout.isatty():
+        write_all(1, b"\r\x1b[K")
+
+
 def bridge(sock):
     """Copies both ways. Returns why it ended."""
+    wait_for_output(sock)
     # At the end of a piped stdin the machine runs on, until it ends itself.
-    sources = [sock, 0]
+    sources = [sock] if sys.stdin is None else [sock, 0]
     while True:
         ready = select.select(sources, [], [])[0]
         if sock in ready:
@@ -84,6 +98,10 @@ def main():
            "qemu": "QEMU without VT-x: guests can't start"}[kind])
     print("%d CPUs, %d MiB. Ctrl-] leaves." % (args.cpus, args.memory),
           flush=True)
+    columns = shutil.get_terminal_size().columns
+    if sys.stdout.isatty() and columns < 80:
+        print("This terminal has %d columns; the console is laid out for 80."
+              % columns, flush=True)
     with tempfile.TemporaryDirectory(prefix="aerostat-run-") as tmp:
         image = Path(tmp) / "disk.img"
         shutil.copy(args.image, image)
@@ -102,3 +120,6 @@ try:
     main()
 except KeyboardInterrupt:
     sys.exit(130)
+except BrokenPipeError:     # nobody reads what the machine says
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    sys.exit(1)

@@ -255,11 +255,11 @@ static enum exit_action msr_fault(struct vcpu *v, const char *what,
 	if (err == -ENOENT) {
 		v->unknown_msrs++;
 		if (ratelimit_ok(&v->vm->rl, 10, &dropped))
-			log_info("vmx",
-				 "vm=%s %s of unknown MSR %#x at "
-				 "rip=%#lx: #GP (suppressed=%u)",
-				 v->vm->cfg->name, what, msr,
-				 vmcs_read(VMCS_GUEST_RIP), dropped);
+			log_debug("vmx",
+				  "vm=%s %s of unknown MSR %#x at "
+				  "rip=%#lx: #GP (suppressed=%u)",
+				  v->vm->cfg->name, what, msr,
+				  vmcs_read(VMCS_GUEST_RIP), dropped);
 	}
 	inject_gp(v);
 	return EXIT_RESUME;

@@ -301,9 +301,10 @@ class Machine:
                                                               out)
         return out
 
-    def poweroff(self, timeout=60):
-        """Switches the machine off and checks that this is what ends it."""
-        self.send("poweroff -f\r")
+    def poweroff(self, timeout=60, how="-f"):
+        """Switches the machine off and checks that this is what ends it.
+        how: -f kills guests, -y shuts them down."""
+        self.send("poweroff %s\r" % how)
         deadline = Deadline(self.emu, timeout)
         while not deadline.passed():
             if not self._pump(0.2) or not self.emu.running():

@@ -1,7 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Memory moves between two running Linux guests."""
-import time
-
 from harness import INITRAMFS_TEST, Machine, vmlinuz
 
 MIB = 1 << 20
@@ -29,14 +27,12 @@ def vm_mem(m, name):
 
 def set_target(m, name, mib):
     """Sets a target and waits until the guest has followed."""
-    m.cmd("mem %s %dM" % (name, mib))
-    deadline = time.monotonic() + FOLLOW_S
-    while True:
-        v = vm_mem(m, name)
-        if v["boot"] - v["ballooned"] == mib * MIB:
-            return v
-        assert time.monotonic() < deadline, v
-        m.drain(1)
+    said = m.cmd("mem %s %dM --timeout=%d" % (name, mib, FOLLOW_S),
+                 2 * FOLLOW_S)
+    assert "has reached %d.0 MiB" % mib in said, said
+    v = vm_mem(m, name)
+    assert v["boot"] - v["ballooned"] == mib * MIB, v
+    return v
 
 
 def boot_both(m):
@@ -91,5 +87,15 @@ def test_unload_gives_everything_back():
         with m.console("alpha"):
             m.sh("insmod /lib/modules/aerostat.ko")
         set_target(m, "alpha", 128)
+        # What an administrator looks into, and how the guest goes down.
+        mem = m.cmd_json("mem alpha")
+        assert mem["driver"] and 0 < mem["guest"]["free"] < mem["size"], mem
+        m.cmd("vm pause alpha")
+        cpu, = m.cmd_json("vm dump alpha")
+        code = m.cmd_json("vm dump alpha %s 32" % cpu["rip"])
+        assert code["bytes"] == cpu["code"] and len(cpu["stack"]) == 16
+        m.cmd("vm resume alpha")
         m.audit()
-        m.poweroff()
+        m.poweroff(240, how="-y")
+        assert "alpha: asked to power off" in m.screen.text
+        assert "alpha: killing" not in m.screen.text

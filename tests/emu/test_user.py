@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What an administrator does besides starting and stopping: looking into a
 guest that stands still, changing it, shares of CPUs, the log."""
-from harness import ESCAPE, Machine, micro
+import shutil
+import subprocess
+
+from harness import BUILD, ESCAPE, Machine, micro
 
 CONF = """
 [vm idle]
@@ -81,5 +84,37 @@ def test_dump_top_log():
             m.drain(1)
             assert not m.screen.line.startswith("aerostat> ")
         m.cmd("vm kill all")
+        m.audit()
+        m.poweroff()
+
+
+class ShippedImage(Machine):
+    """build/aerostat.img with files put on it as the README says."""
+
+    def _make_image(self, image):
+        shutil.copy(BUILD / "aerostat.img", image)
+        at = "%s@@1M" % image
+        for name, content in self.files.items():
+            subprocess.run(["mcopy", "-o", "-i", at, content,
+                            "::/aerostat/" + name], check=True)
+        conf = image.with_name("aerostat.conf")
+        subprocess.run(["mcopy", "-n", "-i", at, "::/aerostat/aerostat.conf",
+                        conf], check=True)
+        text = conf.read_text()
+        assert "kernel = vmlinuz" in text and "[vm beta]" in text
+        conf.write_text(self.config)
+        subprocess.run(["mcopy", "-o", "-i", at, conf,
+                        "::/aerostat/aerostat.conf"], check=True)
+
+
+def test_own_kernel_on_the_shipped_image():
+    """And room for a large one beside it."""
+    big = BUILD / "guest" / "vmlinuz"
+    conf = "[vm mine]\nkernel = mine.elf\nmem.boot = 16M\n"
+    with ShippedImage(conf, {"mine.elf": micro("hello"), "my-bzImage": big,
+                             "my-initrd.img": big}, mem_mib=512) as m:
+        m.boot()
+        with m.console("mine"):
+            m.expect("hello")
         m.audit()
         m.poweroff()
