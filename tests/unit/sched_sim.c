@@ -14,7 +14,6 @@
 #include "kernel/cpu/irq.h"
 #include "kernel/cpu/machine.h"
 #include "kernel/lib/x86.h"
-#include "kernel/sched/clock_priv.h"
 #include "kernel/sched/fair.h"
 #include "kernel/sched/sched.h"
 #include "mm/frame.h"
