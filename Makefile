@@ -160,7 +160,7 @@ unit: host-tests
 
 # ---- checks, runs ------------------------------------------------------
 
-lint: $(B)/gen/version.h
+lint: $(OBJ)
 	@tests/lint.py
 
 test: deps

@@ -22,7 +22,7 @@
 #include "mm/audit.h"
 #include "kernel/lib/bug.h"
 #include "kernel/lib/lib.h"
-#include "kernel/sched/thread.h"
+#include "kernel/sync/wait.h"
 #include "mm/audit_priv.h"
 #include "mm/frame_priv.h"
 #include "mm/gspace_priv.h"

@@ -8,7 +8,7 @@
  * (covering_block()), and so looks at each frame exactly once.
  */
 #include "kernel/lib/lib.h"
-#include "kernel/sched/thread.h"
+#include "kernel/sync/wait.h"
 #include "mm/audit_priv.h"
 #include "mm/frame_priv.h"
 #include "mm/gspace_priv.h"

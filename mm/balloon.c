@@ -8,7 +8,7 @@
  */
 #include "kernel/lib/bug.h"
 #include "kernel/lib/errno.h"
-#include "kernel/sched/thread.h"
+#include "kernel/sync/wait.h"
 #include "mm/gspace_priv.h"
 
 /* ---- dividing ---- */

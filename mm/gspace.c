@@ -5,8 +5,8 @@
  */
 #include "kernel/lib/bug.h"
 #include "kernel/lib/errno.h"
-#include "kernel/sched/thread.h"
 #include "kernel/sync/log.h"
+#include "kernel/sync/wait.h"
 #include "mm/gspace_priv.h"
 #include "mm/heap.h"
 #include "mm/memwait.h"

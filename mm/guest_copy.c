@@ -7,7 +7,7 @@
 #include "kernel/lib/directmap.h"
 #include "kernel/lib/errno.h"
 #include "kernel/lib/lib.h"
-#include "kernel/sched/thread.h"
+#include "kernel/sync/wait.h"
 #include "mm/gspace_priv.h"
 
 enum copy_kind { COPY_READ, COPY_WRITE, COPY_ZERO };

@@ -7,7 +7,7 @@
 #include "kernel/lib/bug.h"
 #include "kernel/lib/directmap.h"
 #include "kernel/lib/lib.h"
-#include "kernel/sched/thread.h"
+#include "kernel/sync/wait.h"
 #include "mm/frame_priv.h"
 
 uint64_t nr_zeroed_fault, nr_zeroed_idle;

@@ -1,13 +1,16 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Checks all C of the repository: formatting (clang-format), house rules that
-a machine can check, cppcheck, and that each header compiles alone.
+a machine can check, the arrows between rooms (rooms.py), cppcheck, and that
+each header compiles alone.
 """
 import re
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+
+import rooms
 
 TOP = Path(__file__).resolve().parent.parent
 MAX_LINES = 800
@@ -78,6 +81,7 @@ def main():
             "--enable=warning,portability", "--inline-suppr", "-j2",
             "--suppressions-list=tests/cppcheck.txt", "-I.", "-Ibuild/gen",
             *product]))
+    jobs.append((lambda _: "".join(e + "\n" for e in rooms.check_all()), None))
     bad = 0
     with ThreadPoolExecutor(2) as pool:
         for out in pool.map(lambda j: j[0](j[1]), jobs):

@@ -190,7 +190,7 @@ static enum exit_action exit_machine_check(struct vcpu *v)
 	return EXIT_STOP_VM;
 }
 
-void (*vmx_exit_probe)(struct vcpu *v);
+uint32_t (*vmx_exit_probe)(struct vcpu *v, uint32_t reason);
 
 enum exit_action exit_dispatch(struct vcpu *v)
 {
@@ -199,7 +199,7 @@ enum exit_action exit_dispatch(struct vcpu *v)
 	bool sound;
 
 	if (unlikely(READ_ONCE(vmx_exit_probe)))
-		vmx_exit_probe(v);
+		v->exit_reason = vmx_exit_probe(v, v->exit_reason);
 	reason = v->exit_reason;
 	if (reason == REASON_HANDLED) {
 		irq_enable();

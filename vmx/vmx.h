@@ -23,11 +23,11 @@ const char *vmx_missing(void);
 void vmx_cpu_off(void);
 
 /*
- * For tests: called in each slow exit, interrupts off, while it is set; may
- * change the exit's reason. [atomic]
+ * For tests: called in each slow exit, interrupts off, while it is set; returns
+ * the reason to go on with. [atomic]
  */
 struct vcpu;
-extern void (*vmx_exit_probe)(struct vcpu *v);
+extern uint32_t (*vmx_exit_probe)(struct vcpu *v, uint32_t reason);
 
 /*
  * The control words that all vCPUs start from, adjusted to the capability

@@ -67,25 +67,7 @@ void thread_join(struct thread *t);
 
 void thread_sleep_ns(uint64_t ns);
 
-void thread_yield(void);
-
 /* Ticks of TSC that t has run so far. */
 uint64_t thread_runtime(const struct thread *t);
-
-static inline bool need_resched(void)
-{
-	uint32_t v;
-
-	__asm__ volatile("movl %%gs:16, %0" : "=r"(v));
-	return v != 0;
-}
-
-/*
- * For long work, between pieces of it: lets whoever wants the CPU have it. A
- * service thread, which vCPUs can't displace, leaves them every other moment.
- * The caller may go on at once, or on another CPU. No spinlock held. No path
- * works longer than STRETCH_MAX_TICKS between two calls.
- */
-void thread_give_way(void);
 
 #endif

@@ -8,6 +8,7 @@
 
 #include "kernel/lib/compiler.h"
 #include "kernel/lib/list.h"
+#include "kernel/sync/percpu.h"
 #include "kernel/sync/spinlock.h"
 
 /* ---- what this room needs of kernel/sched, which provides it ---- */
@@ -29,6 +30,26 @@ void thread_unpark(struct thread *t);
 
 /* Parks at most until the TSC reaches deadline. */
 void thread_park_until(uint64_t tsc_deadline);
+
+void thread_yield(void);
+
+static inline bool need_resched(void)
+{
+	uint32_t v;
+
+	__asm__ volatile("movl %%gs:16, %0" : "=r"(v));
+	return v != 0;
+}
+
+/*
+ * For long work, between pieces of it: lets whoever wants the CPU have it. A
+ * service thread, which vCPUs can't displace, leaves them every other moment.
+ * The caller may go on at once, or on another CPU. No spinlock held. No path
+ * works longer than STRETCH_MAX_TICKS (kernel/sched/stretch.h) between two
+ * calls.
+ */
+void thread_give_way(void);
+
 /* Where the calling thread keeps the newest of the mutexes that it holds. */
 struct mutex **thread_mutexes(void);
 

@@ -18,7 +18,8 @@
 #include "kernel/sync/percpu.h"
 #include "vmx/admin/admin.h"
 #include "vmx/admin/admin_priv.h"
-#include "vmx/vcpu_priv.h"
+#include "vmx/vcpu.h"
+#include "vmx/vmcs.h"
 #include "vmx/vmx.h"
 
 /* Long enough for every CPU to be where the test wants it. */
@@ -171,8 +172,9 @@ static void panic_flood(void)
 	flood(NULL);
 }
 
-static void panic_probe(struct vcpu *v)
+static uint32_t panic_probe(struct vcpu *v, uint32_t reason)
 {
+	(void)reason;
 	panic("debug: in an exit handler of vm=%s", vcpu_vm(v)->cfg->name);
 }
 
@@ -244,12 +246,12 @@ static void simulate(uint64_t mcg_status, uint64_t status, uint64_t addr)
 /* The victim's next exit looks as if a machine check had prevented entry. */
 static struct vm *victim; /* [atomic] */
 
-static void mce_probe(struct vcpu *v)
+static uint32_t mce_probe(struct vcpu *v, uint32_t reason)
 {
 	if (vcpu_vm(v) != READ_ONCE(victim))
-		return;
+		return reason;
 	WRITE_ONCE(vmx_exit_probe, NULL);
-	v->exit_reason = REASON_ENTRY_FAILURE | REASON_MCE_ENTRY;
+	return REASON_ENTRY_FAILURE | REASON_MCE_ENTRY;
 }
 
 static void mce_in_host(void)

@@ -3,13 +3,13 @@
  * Host tests: nobody else wants the CPU unless the test says so; see fakes.h
  * for what parking does.
  */
-#ifndef FAKES_KERNEL_THREAD_H
-#define FAKES_KERNEL_THREAD_H
+#ifndef FAKES_KERNEL_WAIT_H
+#define FAKES_KERNEL_WAIT_H
 
-#include "../sync/percpu.h"
+#include "percpu.h"
 
 #define need_resched hardware_need_resched
-#include "../../../../../kernel/sched/thread.h"
+#include "../../../../../kernel/sync/wait.h"
 #undef need_resched
 
 static inline bool need_resched(void)
