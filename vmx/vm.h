@@ -59,6 +59,7 @@ struct vm {
 	uint64_t start_tsc;    /* of this run [lock to change] */
 	uint32_t pause_seq;    /* [atomic] number of the last pause */
 	bool pausing;	       /* vCPUs are asked to pause [keeper] */
+	bool short_of_memory;  /* the keeper waits for some [atomic] */
 	struct waitq changed;  /* woken when `state` changes */
 	uint32_t debug_exit_value; /* last value of the debug-exit port */
 	bool debug_exited;

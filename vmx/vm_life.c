@@ -158,7 +158,10 @@ static void run_init(struct vm *vm)
 /* Host memory is short: false if the VM is killed while it waits. */
 static bool wait_memory(struct vm *vm)
 {
+	WRITE_ONCE(vm->short_of_memory, true);
+	waitq_wake_all(&vm->changed);
 	gspace_wait_memory(vm->gs, is_killed, vm);
+	WRITE_ONCE(vm->short_of_memory, false);
 	return !is_killed(vm);
 }
 

@@ -140,16 +140,14 @@ int vm_set_mem_target(struct vm *vm, uint64_t nbytes, char *why)
 
 static int not_yet(const struct vm *vm, char *why)
 {
-	struct gspace_stats st = { .waiting = false };
 	uint32_t i;
 
 	switch (vm_get_state(vm)) {
 	case VM_STARTING:
-		if (vm_is_created(vm))
-			gspace_get_stats(vm->gs, &st);
 		snprintf(why, VM_WHY_MAX,
-			 st.waiting ? "it waits for host memory"
-				    : "it is being loaded");
+			 READ_ONCE(vm->short_of_memory)
+				 ? "it waits for host memory"
+				 : "it is being loaded");
 		return -EAGAIN;
 	case VM_STOPPING:
 		for (i = 0; i < vm->nr_vcpus; i++)

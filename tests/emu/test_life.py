@@ -83,13 +83,8 @@ def give_order(m, rng, names):
     answered(m)
 
 
-def orders_for(cpus):
-    default = {1: 60, 2: 120, 4: 60}[cpus]
-    return int(os.environ.get("AEROSTAT_ORDERS", default))
-
-
-@pytest.mark.parametrize("cpus", [1, 2, 4])
-def test_random_lives(cpus):
+def random_lives(cpus, nr_orders):
+    nr_orders = int(os.environ.get("AEROSTAT_ORDERS", nr_orders))
     seed = int(os.environ.get("AEROSTAT_SEED", random.randrange(1 << 30)))
     print("AEROSTAT_SEED=%d" % seed)
     rng = random.Random(seed)
@@ -102,7 +97,7 @@ def test_random_lives(cpus):
         m.cmd("vm start all")   # what is kept from now on is there
         kill_all(m)
         before = books(m)
-        for _ in range(orders_for(cpus)):
+        for _ in range(nr_orders):
             give_order(m, rng, names)
             if rng.randrange(10) == 0:
                 for look in ("vm list", "mem", "stats " + rng.choice(names)):
@@ -111,6 +106,17 @@ def test_random_lives(cpus):
         kill_all(m)
         assert books(m) == before
         m.poweroff()
+
+
+@pytest.mark.parametrize("cpus, nr_orders", [(1, 60), (2, 120), (4, 40)])
+def test_random_lives(cpus, nr_orders):
+    random_lives(cpus, nr_orders)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("cpus", [1, 2, 4])
+def test_random_lives_for_long(cpus):
+    random_lives(cpus, 1000)
 
 
 # ---- one question each ----

@@ -159,12 +159,6 @@ int gspace_set_target(struct gspace *gs, uint64_t nbytes)
 	return 0;
 }
 
-void gspace_get_stats(struct gspace *gs, struct gspace_stats *out)
-{
-	(void)gs;
-	*out = (struct gspace_stats){ .waiting = false };
-}
-
 void gspace_reset(struct gspace *gs)
 {
 	(void)gs;

@@ -118,25 +118,16 @@ static unsigned nr_short_loads; /* loads that find too little memory */
 static void (*on_memory_wait)(void);
 static int load_err;
 static uint64_t target, published_target;
-static bool memory_in_use, gspace_waits, hears_button;
+static bool memory_in_use, hears_button;
 
 void gspace_wait_memory(struct gspace *gs, bool (*stop)(void *arg), void *arg)
 {
 	(void)gs;
 	assert_int_equal(fake_locks_held(), 0);
-	gspace_waits = true;
 	if (on_memory_wait)
 		on_memory_wait();
-	gspace_waits = false;
 	/* It ends when there is memory, or when somebody stops it. */
 	assert_true(stop(arg) || !nr_short_loads || !on_memory_wait);
-}
-
-void gspace_get_stats(struct gspace *gs, struct gspace_stats *out)
-{
-	(void)gs;
-	*out = (struct gspace_stats){ .waiting = gspace_waits,
-				      .target = target / 4096 };
 }
 
 int gspace_set_target(struct gspace *gs, uint64_t nbytes)
@@ -299,7 +290,7 @@ static int fresh(void **state)
 	nr_failing_launches = nr_short_loads = nr_wakes = 0;
 	load_err = config_err = parts_err = keeper_err = 0;
 	target = published_target = 0;
-	memory_in_use = gspace_waits = hears_button = false;
+	memory_in_use = hears_button = false;
 	return 0;
 }
 
