@@ -18,6 +18,10 @@ mem.boot = 16M
 kernel = triple_fault.elf
 mem.boot = 16M
 autostart = no
+[vm rival]
+kernel = runaway.elf
+mem.boot = 16M
+autostart = no
 """
 MIB = 1 << 20
 KERNEL_AT = 0x100000    # guest-stubs/micro/micro.ld
@@ -66,6 +70,25 @@ def test_dump_top_log():
         cpu, = m.cmd_json("vm dump bad")
         assert cpu["last_exit"] == "triple_fault" and cpu["code"], cpu
         assert "memory is gone" in m.cmd("vm dump bad 0x100000")
+        # Kept from its next crash on.
+        m.cmd("set bad on_crash pause")
+        m.cmd("vm start bad")
+        m.wait_vm("bad", "crashed")
+        cpu, = m.cmd_json("vm dump bad")
+        kept = m.cmd_json("vm dump bad %s 32" % cpu["rip"])
+        assert kept["bytes"] == cpu["code"] and kept["nbytes"] == 32, kept
+        assert m.cmd_json("mem bad")["resident"] > 0
+        m.cmd("vm kill bad")
+
+        # A weight holds at once.
+        assert "it was fixed" in m.cmd("set busy vcpus 2")
+        assert "while it is off" in m.cmd("set busy cmdline x")
+        m.cmd("set rival cmdline x")
+        m.cmd("vm start rival")
+        m.cmd("set busy weight 300")
+        top = m.cmd_json("top 2 1", 120)
+        use = {v["name"]: v["permille"] for v in top["vms"]}
+        assert 2 < use["busy"] / use["rival"] < 4, top
 
         assert "vm=bad" in m.cmd("log vm=bad")
         assert "vm=busy" not in m.cmd("log vm=bad")

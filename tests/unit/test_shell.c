@@ -266,6 +266,25 @@ static void test_every_command_has_help(void **state)
 	}
 }
 
+static void test_docs_name_every_command(void **state)
+{
+	static char doc[65536];
+	const struct shell_cmd *cmd;
+	FILE *f = fopen("docs/console.md", "r");
+	char name[32];
+
+	(void)state;
+	assert_non_null(f);
+	assert_in_range(fread(doc, 1, sizeof(doc) - 1, f), 1000,
+			sizeof(doc) - 2);
+	fclose(f);
+	for (size_t i = 0; (cmd = shell_cmd_at(i)) != NULL; i++) {
+		snprintf(name, sizeof(name), "`%s", cmd->name);
+		if (!strstr(doc, name))
+			fail_msg("docs/console.md lacks %s", cmd->name);
+	}
+}
+
 /* ---- completion ---- */
 
 static const struct {
@@ -585,6 +604,7 @@ int main(void)
 		cmocka_unit_test_setup(test_answers, set_up),
 		cmocka_unit_test_setup(test_listings_name_everything, set_up),
 		cmocka_unit_test_setup(test_every_command_has_help, set_up),
+		cmocka_unit_test_setup(test_docs_name_every_command, set_up),
 		cmocka_unit_test_setup(test_completion, set_up),
 		cmocka_unit_test_setup(test_prompt_and_commands, set_up),
 		cmocka_unit_test_setup(test_log_line_above_the_edited_line,
