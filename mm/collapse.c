@@ -9,10 +9,15 @@
 #include "kernel/lib/bug.h"
 #include "kernel/lib/directmap.h"
 #include "kernel/lib/lib.h"
+#include "kernel/sync/wait.h"
 #include "mm/gspace_priv.h"
 
 /* Copying needs a block while the small frames are still held. */
 #define COPY_HEADROOM (16 * PAGES_2M)
+/* How many 2 MiB ranges one call looks at: some 10 us. */
+#define SEARCH_CHUNKS 256u
+/* Pages that are copied before others get their turn. */
+#define COPY_BITE 32u
 
 /* A 2 MiB range whose pages are all resident, small, and mapped. */
 struct candidate {
@@ -33,30 +38,65 @@ static bool is_candidate(struct gspace *gs, const struct region *r, gfn_t g)
 			    MOBJECT_FANOUT;
 }
 
-/* Looks on from where the last search ended, once through all RAM. Locked. */
-static bool find_candidate(struct gspace *gs, struct candidate *out)
+/* Grows with each page that comes to be; ranges fill up no other way. */
+static uint64_t use_count(const struct gspace *gs)
 {
-	uint64_t nr_chunks = gs->ram.npages / PAGES_2M;
+	return gs->count.nr_commit_pages + gs->count.nr_splits;
+}
+
+/* A range of RAM that begins at page idx of the object, or NULL. Locked. */
+static const struct region *region_at(const struct gspace *gs, uint64_t idx)
+{
+	for (unsigned k = 0; k < gs->nr_ram_regions; k++) {
+		const struct region *r = &gs->regions[k];
+
+		if (idx - r->index < r->npages)
+			return r;
+	}
+	return NULL;
+}
+
+/* The next chunk of the pass; true if it is a candidate. Locked. */
+static bool look_at_next(struct gspace *gs, struct candidate *out)
+{
+	uint64_t idx = gs->collapse_at * PAGES_2M;
+	const struct region *r = region_at(gs, idx);
+	gfn_t g;
+
+	gs->collapse_left--;
+	if (++gs->collapse_at >= gs->ram.npages / PAGES_2M)
+		gs->collapse_at = 0;
+	if (!r)
+		return false;
+	g = gfn(idx - r->index + r->first.raw);
+	*out = (struct candidate){ gs, g, idx };
+	return is_candidate(gs, r, g);
+}
+
+/* Begins a pass through all RAM if pages have come since the last one. */
+static bool has_work(struct gspace *gs)
+{
+	uint64_t use = use_count(gs);
 
 	if (gs->commit != COMMIT_HUGE || gs->frozen ||
 	    !(stage2_leaf_orders() & 1u << ORDER_2M))
 		return false;
-	for (uint64_t i = 0; i < nr_chunks; i++) {
-		uint64_t idx = gs->collapse_at % nr_chunks * PAGES_2M;
-
-		gs->collapse_at = gs->collapse_at % nr_chunks + 1;
-		for (unsigned k = 0; k < gs->nr_ram_regions; k++) {
-			const struct region *r = &gs->regions[k];
-			gfn_t g = gfn(idx - r->index + r->first.raw);
-
-			if (idx - r->index >= r->npages ||
-			    !is_candidate(gs, r, g))
-				continue;
-			*out = (struct candidate){ gs, g, idx };
-			return true;
-		}
+	if (!gs->collapse_left && gs->collapse_seen != use) {
+		gs->collapse_seen = use;
+		gs->collapse_left = gs->ram.npages / PAGES_2M;
 	}
-	return false;
+	return gs->collapse_left != 0;
+}
+
+/* COLLAPSE_DONE: *out is a candidate. Locked. */
+static enum gspace_collapse search(struct gspace *gs, struct candidate *out)
+{
+	if (!has_work(gs))
+		return COLLAPSE_NOTHING;
+	for (unsigned i = 0; i < SEARCH_CHUNKS && gs->collapse_left; i++)
+		if (look_at_next(gs, out))
+			return COLLAPSE_DONE;
+	return COLLAPSE_MORE;
 }
 
 /* Takes the small leaves away. Locked; a flush is due. */
@@ -90,12 +130,15 @@ static bool collapse_in_place(const struct candidate *c)
 	return true;
 }
 
-/* A frozen space can't change: read without the lock. */
+/* A frozen space can't change: read without the lock. Gives way. */
 static void copy_pages(const uint64_t *table, hfn_t block)
 {
-	for (unsigned i = 0; i < MOBJECT_FANOUT; i++)
+	for (unsigned i = 0; i < MOBJECT_FANOUT; i++) {
 		memcpy(hfn_to_ptr(hfn_add(block, i)),
 		       hfn_to_ptr(mentry_frame(table[i])), PAGE_SIZE);
+		if (i % COPY_BITE == COPY_BITE - 1)
+			thread_yield();
+	}
 }
 
 /* Called locked, the range unmapped, the space frozen; returns unlocked. */
@@ -114,14 +157,18 @@ static void collapse_by_copy(const struct candidate *c, hfn_t block)
 	/* The level above exists, and the table is all hollow: can't fail. */
 	BUG_ON(mobject_set_block(&gs->ram, c->idx, 1, PG_RESIDENT, block));
 	map_block(c, block);
-	gs->frozen = false;
+	WRITE_ONCE(gs->frozen, false);
 	spin_unlock(&gs->lock);
+	waitq_wake_all(&gs->thawed);
 	/* Flushed before the copy, and not mapped since. */
 	frame_free_chain(&ch);
 }
 
-/* Works on one range of gs, whose lock is held; returns unlocked. */
-static void collapse(const struct candidate *c)
+/*
+ * Works on one range of gs, whose lock is held; returns unlocked. False: memory
+ * is too short to copy.
+ */
+static bool collapse(const struct candidate *c)
 {
 	struct gspace *gs = c->gs;
 	hfn_t block;
@@ -129,54 +176,64 @@ static void collapse(const struct candidate *c)
 	if (collapse_in_place(c)) {
 		spin_unlock(&gs->lock);
 		gspace_flush(gs);
-		return;
+		return true;
 	}
 	if (!frame_guest_may_take(COPY_HEADROOM) ||
 	    frame_alloc(ORDER_2M, FRAME_DATA, FA_GUEST, &block)) {
+		/* Another pass, later, even if nothing else changes. */
+		gs->collapse_left = 0;
+		gs->collapse_seen = ~0ull;
 		spin_unlock(&gs->lock);
-		return;
+		return false;
 	}
-	gs->frozen = true;
+	WRITE_ONCE(gs->frozen, true);
 	unmap_small(c);
 	collapse_by_copy(c, block);
+	return true;
 }
 
-/* A space with something to collapse, kept alive and locked; NULL: none. */
-static struct gspace *pick(struct candidate *c)
+/*
+ * The first space with something to do or to look at. COLLAPSE_DONE: *c is a
+ * candidate, whose space is kept alive.
+ */
+static enum gspace_collapse pick(struct candidate *c)
 {
+	enum gspace_collapse found = COLLAPSE_NOTHING;
 	struct gspace *gs;
 
 	spin_lock(&gspace_list.lock);
 	list_for_each (gs, &gspace_list.head, link) {
 		spin_lock(&gs->lock);
-		if (find_candidate(gs, c)) {
+		found = search(gs, c);
+		if (found == COLLAPSE_DONE)
 			gs->nr_users++;
-			spin_unlock(&gs->lock);
-			spin_unlock(&gspace_list.lock);
-			return gs;
-		}
 		spin_unlock(&gs->lock);
+		if (found != COLLAPSE_NOTHING)
+			break;
 	}
 	spin_unlock(&gspace_list.lock);
-	return NULL;
+	return found;
 }
 
-bool gspace_collapse_some(void)
+enum gspace_collapse gspace_collapse_some(void)
 {
-	struct candidate c;
-	struct gspace *gs = pick(&c);
+	struct candidate c = { 0 };
+	enum gspace_collapse found = pick(&c);
+	struct gspace *gs = c.gs;
 
-	if (!gs)
-		return false;
+	if (found != COLLAPSE_DONE)
+		return found;
 	gspace_lock_unfrozen(gs);
 	/* It was unlocked for a moment: look again. */
-	if (is_candidate(gs, region_find_ram(gs, c.g), c.g))
-		collapse(&c);
-	else
+	if (!is_candidate(gs, region_find_ram(gs, c.g), c.g)) {
 		spin_unlock(&gs->lock);
+		found = COLLAPSE_MORE;
+	} else if (!collapse(&c)) {
+		found = COLLAPSE_NOTHING;
+	}
 
 	spin_lock(&gspace_list.lock);
 	gs->nr_users--;
 	spin_unlock(&gspace_list.lock);
-	return true;
+	return found;
 }

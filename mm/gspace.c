@@ -40,12 +40,13 @@ int gspace_create(const struct gspace_params *p, struct gspace **out)
 		return err;
 	}
 	spin_init(&gs->lock, LOCK_GUESTMEM, "gspace");
+	waitq_init(&gs->thawed);
 	gs->name = p->name;
 	gs->commit = p->commit;
 	gs->min = p->mem_min >> PAGE_SHIFT;
 	gs->boot = p->mem_boot >> PAGE_SHIFT;
 	gs->max = p->mem_max >> PAGE_SHIFT;
-	gs->target = gs->boot;
+	WRITE_ONCE(gs->target, gs->boot);
 	mobject_init(&gs->ram, p->name, 0);
 
 	spin_lock(&gspace_list.lock);
@@ -271,7 +272,7 @@ void gspace_lock_unfrozen(struct gspace *gs)
 	spin_lock(&gs->lock);
 	while (unlikely(gs->frozen)) {
 		spin_unlock(&gs->lock);
-		thread_yield();
+		wait_event(&gs->thawed, !READ_ONCE(gs->frozen));
 		spin_lock(&gs->lock);
 	}
 }
@@ -294,9 +295,9 @@ int gspace_set_target(struct gspace *gs, uint64_t nbytes)
 	return 0;
 }
 
-uint64_t gspace_target(const struct gspace *gs)
+const uint64_t *gspace_target(const struct gspace *gs)
 {
-	return READ_ONCE(gs->target);
+	return &gs->target;
 }
 
 int gspace_set_min(struct gspace *gs, uint64_t nbytes)

@@ -144,15 +144,21 @@ MUST_CHECK int gspace_set_target(struct gspace *gs, uint64_t nbytes);
 MUST_CHECK int gspace_set_min(struct gspace *gs, uint64_t nbytes);
 
 /*
- * Puts one 2 MiB range of small pages that has become wholly resident
- * together again: in place if its frames are adjacent, else by copying to a
- * 2 MiB block while memory is plentiful. True if there was something to
- * do. For idle moments; thread context, no lock held; flushes.
+ * Looks for a 2 MiB range of small pages that has become wholly resident and
+ * puts it together again: in place if its frames are adjacent, else by copying
+ * to a 2 MiB block while memory is plentiful. One call does one range, or
+ * looks at so many that it takes moments. Thread context, no lock held;
+ * flushes.
  */
-bool gspace_collapse_some(void);
+enum gspace_collapse {
+	COLLAPSE_NOTHING, /* nothing to do until guests use more memory */
+	COLLAPSE_MORE,	  /* there is more to look at */
+	COLLAPSE_DONE,	  /* a range has been dealt with */
+};
+enum gspace_collapse gspace_collapse_some(void);
 
-/* The target in pages; any context. */
-uint64_t gspace_target(const struct gspace *gs);
+/* Where the target is, in pages [atomic]. */
+const uint64_t *gspace_target(const struct gspace *gs);
 
 struct gspace_stats {
 	uint64_t size;			 /* pages: sum of all states */

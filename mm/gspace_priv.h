@@ -12,6 +12,7 @@
 
 #include "kernel/lib/list.h"
 #include "kernel/sync/spinlock.h"
+#include "kernel/sync/wait.h"
 #include "mm/gspace.h"
 #include "mm/mobject.h"
 
@@ -51,12 +52,15 @@ struct gspace {
 	unsigned last_region;	 /* [lock] where region_find() had luck */
 	unsigned nr_ram_regions; /* [const after add_ram] */
 	bool frozen;	      /* [lock] collapse.c copies: keep off the pages */
+	struct waitq thawed;  /* woken when `frozen` ends */
 	uint32_t nr_users;    /* [gspace_list.lock] destroy waits for 0 */
 	uint64_t serial;      /* [const] ascends along the list */
-	uint64_t collapse_at; /* [lock] where the next search begins */
-	uint64_t nr_flushes;  /* [atomic] */
-	uint64_t nr_waits;    /* [atomic] */
-	uint32_t nr_waiting;  /* [atomic] */
+	uint64_t collapse_at; /* [lock] chunk where the search goes on */
+	uint64_t collapse_left; /* [lock] chunks to look at in this pass */
+	uint64_t collapse_seen; /* [lock] use_count() when it began */
+	uint64_t nr_flushes;	/* [atomic] */
+	uint64_t nr_waits;	/* [atomic] */
+	uint32_t nr_waiting;	/* [atomic] */
 };
 
 /* The list of all spaces, for audit and collapse. */

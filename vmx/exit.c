@@ -5,7 +5,7 @@
  * just saved, and mostly go straight back; the others run on the slow path,
  * as ordinary thread code.
  *
- * Only this file advances RIP.
+ * RIP is advanced in one place: exit_skip_insn().
  */
 #include "kernel/cpu/mce.h"
 #include "kernel/lib/bug.h"
@@ -27,9 +27,9 @@ static const fast_handler fast_handlers[] = {
 /* The handler is a tail call: no frame, nothing to come back to. */
 bool vmx_exit_fast(struct vcpu *v)
 {
-	uint32_t reason = (uint32_t)vmcs_read_here(VMCS_EXIT_REASON);
+	uint64_t reason = vmcs_read_exit_reason();
 
-	v->exit_reason = reason;
+	v->exit_reason = (uint32_t)reason;
 	if (reason >= ARRAY_SIZE(fast_handlers) || !fast_handlers[reason])
 		return false;
 	return fast_handlers[reason](v);

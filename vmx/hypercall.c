@@ -67,49 +67,71 @@ static int64_t hc_mem_setup(struct vcpu *v)
 	return memdev_setup(v->vm, v->gpr[REG_RBX]);
 }
 
-static int64_t hc_mem_target_now(struct vcpu *v)
+/* ---- the fast path ---- */
+
+static ALWAYS_INLINE bool fast_answer(struct vcpu *v, int64_t result)
 {
-	return memdev_target_now(v->vm);
+	v->gpr[REG_RAX] = (uint64_t)result;
+	return exit_fast_skip(v, REASON_VMCALL);
 }
 
-typedef int64_t (*hypercall_fn)(struct vcpu *v);
+static bool fast_version(struct vcpu *v)
+{
+	return fast_answer(v, AEROSTAT_ABI_VERSION);
+}
+
+static bool fast_features(struct vcpu *v)
+{
+	return fast_answer(v, AEROSTAT_FEATURES);
+}
+
+static bool fast_mem_setup(struct vcpu *v)
+{
+	return fast_answer(v, hc_mem_setup(v));
+}
+
+static bool fast_mem_target(struct vcpu *v)
+{
+	const uint64_t *target = READ_ONCE(v->vm->target_now);
+
+	if (unlikely(!target))
+		return false;
+	return fast_answer(v, (int64_t)READ_ONCE(*target));
+}
+
+/* ---- dispatch ---- */
 
 struct hypercall {
-	hypercall_fn fn; /* slow path: may wait */
+	int64_t (*fn)(struct vcpu *v); /* slow path: may wait */
 	/*
-	 * On the fast path: waits for nothing and takes no lock that it does
-	 * not get at once. -EAGAIN: it would have to. NULL: always slow.
+	 * On the fast path, where it waits for nothing and takes no lock. NULL:
+	 * it would have to.
 	 */
-	hypercall_fn fast;
+	fast_handler fast;
 };
 
 #define CALL(name) [AEROSTAT_HC_##name - AEROSTAT_HC_BASE]
 
 static const struct hypercall calls[] = {
-	CALL(VERSION) = { hc_version, hc_version },
-	CALL(FEATURES) = { hc_features, hc_features },
+	CALL(VERSION) = { hc_version, fast_version },
+	CALL(FEATURES) = { hc_features, fast_features },
 	CALL(CONSOLE) = { hc_console, NULL },
 	CALL(SHUTDOWN) = { hc_shutdown, NULL }, /* logs */
-	CALL(MEM_SETUP) = { hc_mem_setup, hc_mem_setup },
+	CALL(MEM_SETUP) = { hc_mem_setup, fast_mem_setup },
 	CALL(MEM_INFLATE) = { hc_mem, NULL },
 	CALL(MEM_DEFLATE) = { hc_mem, NULL },
-	CALL(MEM_TARGET) = { hc_mem, hc_mem_target_now },
+	CALL(MEM_TARGET) = { hc_mem, fast_mem_target },
 	CALL(MEM_DISCARD) = { hc_mem, NULL },
 };
 
 bool fast_hypercall(struct vcpu *v)
 {
 	uint64_t i = v->gpr[REG_RAX] - AEROSTAT_HC_BASE;
-	int64_t result;
 
 	if (unlikely(i >= ARRAY_SIZE(calls) || !calls[i].fast ||
 		     vcpu_cpl_here() != 0))
 		return false;
-	result = calls[i].fast(v);
-	if (unlikely(result == -EAGAIN))
-		return false;
-	v->gpr[REG_RAX] = (uint64_t)result;
-	return exit_fast_skip(v, REASON_VMCALL);
+	return calls[i].fast(v);
 }
 
 static int64_t call(struct vcpu *v)

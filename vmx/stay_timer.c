@@ -15,11 +15,15 @@
 void stay_timer_renew(struct vcpu *v)
 {
 	uint64_t next = timer_next_deadline();
-	uint64_t last = rdtsc() + tsc_khz * STAY_MAX_MS;
-	unsigned shift = vmx_controls.preemption_shift;
+	uint64_t step = BIT(vmx_controls.preemption_shift);
+	uint64_t now = rdtsc(), end = min(next, now + tsc_khz * STAY_MAX_MS);
 
-	/* Rounded up: what is due then is due when the exit has come. */
-	v->stay_end = (min(next, last) + BIT(shift) - 1) >> shift;
+	/* The first step that is not before it, and what the shift cuts off. */
+	end = round_up(end, step) + step - 1;
+	/* In the past by more than the lower half tells: it is over as well. */
+	if ((int64_t)(end - now) < 0)
+		end = now - 1;
+	v->stay_end = (uint32_t)end;
 }
 
 bool stay_timer_begin(struct vcpu *v)

@@ -21,18 +21,23 @@ static ALWAYS_INLINE bool stay_timer_exists(void)
 	return likely(vmx_controls.pin & PIN_PREEMPTION_TIMER);
 }
 
-/* Right before an entry. False: the stay is over. */
+/*
+ * Right before an entry. False: the stay is over. A stay is short, so that the
+ * lower half of the TSC is enough. v->stay_end is what makes the shifted
+ * difference the number of steps until the deadline, rounded up.
+ */
 static ALWAYS_INLINE bool stay_timer_load(struct vcpu *v)
 {
-	int64_t left;
+	int32_t left;
 
 	if (!stay_timer_exists())
 		return true;
-	left = (int64_t)(v->stay_end -
-			 (rdtsc() >> vmx_controls.preemption_shift));
-	if (unlikely(left <= 0))
+	left = (int32_t)(v->stay_end - (uint32_t)rdtsc());
+	if (unlikely(left < 0))
 		return false;
-	vmcs_write_here(VMCS_PREEMPTION_TIMER, (uint64_t)left);
+	/* 0: the processor leaves again at once. */
+	vmcs_write_here(VMCS_PREEMPTION_TIMER,
+			(uint32_t)left >> vmx_controls.preemption_shift);
 	return true;
 }
 

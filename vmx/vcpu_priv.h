@@ -59,8 +59,8 @@ struct vcpu {
 	uint64_t launched;	 /* entry.asm: 1 after VMLAUNCH */
 	uint32_t requests;	 /* [atomic] VCPU_REQ_* */
 	uint32_t mode;		 /* [atomic] enum vcpu_mode */
-	uint64_t stay_end;	 /* of this stay, TSC >> timer's shift */
 	uint32_t exit_reason;	 /* of the last exit */
+	uint32_t stay_end;	 /* of this stay: vmx/stay_timer.h */
 	uint32_t insn_len;	 /* of an emulated MMIO instruction */
 	uint32_t index;		 /* [const] */
 	struct vm *vm;		 /* [const] */

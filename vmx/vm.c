@@ -167,6 +167,7 @@ int vm_create_parts(struct vm *vm)
 		goto destroy_vcpus;
 	stage2_set_vm(vm->s2, vm);
 	__atomic_store_n(&vm->created, true, __ATOMIC_RELEASE);
+	vm_collapse_start();
 	return 0;
 
 destroy_vcpus:

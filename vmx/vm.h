@@ -79,6 +79,11 @@ struct vm {
 	uint32_t nr_vcpus;
 	struct sched_group share; /* of the CPUs; the vCPUs' threads use it */
 	struct vm_devices *dev;
+	/*
+	 * What MEM_TARGET answers; NULL: memdev.c must be asked, as there is no
+	 * driver, or an event may hold its interrupt line. [atomic]
+	 */
+	const uint64_t *target_now;
 	uint64_t tsc_offset;	   /* guest TSC = host TSC + offset */
 	uint64_t kvmclock_boot_ns; /* clock_ns() at VM start */
 	struct ratelimit rl;	   /* for what this guest provokes */

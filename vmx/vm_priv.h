@@ -21,6 +21,9 @@ MUST_CHECK int vm_check_config(struct vm *vm, char *why);
  */
 MUST_CHECK int vm_hand_to_keeper(struct vm *vm);
 
+/* Starts the service that puts guests' memory together again, once. */
+void vm_collapse_start(void);
+
 /*
  * Brings the VM one step on; false: there is nothing to do until somebody calls
  * vm_wake_keeper(). On the keeper thread (or a host test) only.

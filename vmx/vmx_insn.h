@@ -6,8 +6,9 @@
  *
  * In every build vmcs_read() and vmcs_write() check that the current VMCS is
  * the one of the thread that uses it: a stranger's would be changed, or
- * believed, without a sign. The *_here() forms don't, for the exit fast path:
- * the exit has just come from that VMCS.
+ * believed, without a sign. The *_here() forms are for the exit fast path and
+ * check nothing: the exit has just come from that VMCS, reading the exit reason
+ * has shown that one is current, and all processors have their fields.
  */
 #ifndef VMX_VMX_INSN_H
 #define VMX_VMX_INSN_H
@@ -35,11 +36,23 @@ static ALWAYS_INLINE void vmcs_check_owner(void)
 static ALWAYS_INLINE uint64_t vmcs_read_here(enum vmcs_field field)
 {
 	uint64_t value;
+
+	__asm__ volatile("vmread %[field], %[value]"
+			 : [value] "=r"(value)
+			 : [field] "r"((uint64_t)field)
+			 : "cc");
+	return value;
+}
+
+/* Of an exit that has just come: whatever VMCS is current is the right one. */
+static ALWAYS_INLINE uint64_t vmcs_read_exit_reason(void)
+{
+	uint64_t value;
 	bool failed;
 
 	__asm__ volatile("vmread %[field], %[value]"
 			 : "=@ccbe"(failed), [value] "=r"(value)
-			 : [field] "r"((uint64_t)field));
+			 : [field] "r"((uint64_t)VMCS_EXIT_REASON));
 	if (unlikely(failed))
 		__builtin_trap();
 	return value;
@@ -47,8 +60,16 @@ static ALWAYS_INLINE uint64_t vmcs_read_here(enum vmcs_field field)
 
 static ALWAYS_INLINE uint64_t vmcs_read(enum vmcs_field field)
 {
+	uint64_t value;
+	bool failed;
+
 	vmcs_check_owner();
-	return vmcs_read_here(field);
+	__asm__ volatile("vmread %[field], %[value]"
+			 : "=@ccbe"(failed), [value] "=r"(value)
+			 : [field] "r"((uint64_t)field));
+	if (unlikely(failed))
+		__builtin_trap();
+	return value;
 }
 
 static ALWAYS_INLINE uint32_t vmcs_read32(enum vmcs_field field)
@@ -58,19 +79,22 @@ static ALWAYS_INLINE uint32_t vmcs_read32(enum vmcs_field field)
 
 static ALWAYS_INLINE void vmcs_write_here(enum vmcs_field field, uint64_t value)
 {
+	__asm__ volatile("vmwrite %[value], %[field]"
+			 :
+			 : [field] "r"((uint64_t)field), [value] "rm"(value)
+			 : "cc");
+}
+
+static ALWAYS_INLINE void vmcs_write(enum vmcs_field field, uint64_t value)
+{
 	bool failed;
 
+	vmcs_check_owner();
 	__asm__ volatile("vmwrite %[value], %[field]"
 			 : "=@ccbe"(failed)
 			 : [field] "r"((uint64_t)field), [value] "rm"(value));
 	if (unlikely(failed))
 		__builtin_trap();
-}
-
-static ALWAYS_INLINE void vmcs_write(enum vmcs_field field, uint64_t value)
-{
-	vmcs_check_owner();
-	vmcs_write_here(field, value);
 }
 
 /* 0, or -EIO: VMfailInvalid or VMfailValid. */

@@ -449,6 +449,17 @@ static void entries_are_exchanged_only_if_they_are_as_expected(void **state)
 
 /* ---- collapse ---- */
 
+/* Until nothing is left to do; ranges put together. */
+static unsigned collapse_all(void)
+{
+	enum gspace_collapse found;
+	unsigned n = 0;
+
+	while ((found = gspace_collapse_some()) != COLLAPSE_NOTHING)
+		n += found == COLLAPSE_DONE;
+	return n;
+}
+
 static void small_pages_become_a_block_again(void **state)
 {
 	struct gspace_stats st;
@@ -466,10 +477,10 @@ static void small_pages_become_a_block_again(void **state)
 	assert_int_equal(guest_store(gs, gfn(0x400), 1), 0);
 	assert_int_equal(guest_store(gs, gfn(0x5ff), 2), 0);
 	assert_int_equal(gspace_inflate(gs, &g, 1, &done), 0);
-	assert_false(gspace_collapse_some());
+	assert_int_equal(collapse_all(), 0);
 	assert_int_equal(gspace_deflate(gs, &g, 1, &done), 0);
 	assert_int_equal(guest_store(gs, gfn(0x405), 3), 0);
-	assert_true(gspace_collapse_some());
+	assert_int_equal(collapse_all(), 1);
 	st = stats_of(gs);
 	assert_int_equal(st.nr_collapses, 1);
 	assert_int_equal(st.nr_leaf_2m, 1);
@@ -481,7 +492,51 @@ static void small_pages_become_a_block_again(void **state)
 	assert_int_equal(byte, 3);
 	assert_int_equal(guest_load(gs, gfn(0x5ff), &byte), 0);
 	assert_int_equal(byte, 2);
-	assert_false(gspace_collapse_some());
+	/* Nothing has changed since: nobody looks. */
+	assert_int_equal(gspace_collapse_some(), COLLAPSE_NOTHING);
+	gspace_destroy(gs);
+	world_audit();
+}
+
+/* A guest with much memory does not make one call long. */
+static void search_for_ranges_comes_in_bites(void **state)
+{
+	struct gspace *gs;
+	unsigned n = 0;
+
+	(void)state;
+	world_boot(64 * MIB);
+	gs = world_vm("a", 16384 * MIB, COMMIT_HUGE);
+	assert_int_equal(gspace_collapse_some(), COLLAPSE_NOTHING);
+	assert_int_equal(guest_store(gs, gfn(0x400), 1), 0);
+	while (gspace_collapse_some() == COLLAPSE_MORE)
+		n++;
+	assert_int_equal(n, 16384 / 2 / 256);
+	gspace_destroy(gs);
+}
+
+/* Without memory to copy it waits for another time, and does not spin. */
+static void collapse_waits_for_memory(void **state)
+{
+	hfn_t blocks[64];
+	unsigned done, n = 0;
+	struct gspace *gs;
+	uint64_t g = 0x405;
+
+	(void)state;
+	world_boot(128 * MIB);
+	world_idle();
+	gs = world_vm("a", 16 * MIB, COMMIT_HUGE);
+	assert_int_equal(guest_store(gs, gfn(0x400), 1), 0);
+	assert_int_equal(gspace_inflate(gs, &g, 1, &done), 0);
+	assert_int_equal(gspace_deflate(gs, &g, 1, &done), 0);
+	assert_int_equal(guest_store(gs, gfn(0x405), 3), 0);
+	while (n < 64 && !frame_alloc(9, FRAME_SHARED, FA_GUEST, &blocks[n]))
+		n++;
+	assert_int_equal(collapse_all(), 0);
+	while (n)
+		frame_free(blocks[--n], 9);
+	assert_int_equal(collapse_all(), 1);
 	gspace_destroy(gs);
 	world_audit();
 }
@@ -884,6 +939,8 @@ int main(void)
 		cmocka_unit_test(
 			entries_are_exchanged_only_if_they_are_as_expected),
 		cmocka_unit_test(small_pages_become_a_block_again),
+		cmocka_unit_test(search_for_ranges_comes_in_bites),
+		cmocka_unit_test(collapse_waits_for_memory),
 		cmocka_unit_test(failing_at_any_allocation_changes_nothing),
 		cmocka_unit_test(a_vm_waits_at_the_reserve_and_is_named),
 		cmocka_unit_test(random_use_agrees_with_the_model),

@@ -57,7 +57,7 @@ static uint64_t end_of_stay(void)
 	uint64_t left = vmcs_read(VMCS_PREEMPTION_TIMER);
 	unsigned shift = vmx_controls.preemption_shift;
 
-	assert_in_range(left, 1, UINT32_MAX);
+	assert_in_range(left, 0, UINT32_MAX);
 	return ((fake_tsc >> shift) + left) << shift;
 }
 
@@ -72,7 +72,9 @@ static const struct {
 	{ "on its boundary", 5, 1000, 1504, 1504 },
 	{ "behind its boundary", 5, 1000, 1505, 1536 },
 	{ "within one step of it", 5, 1000, 1001, 1024 },
-	{ "the coarsest", 31, 1000, 2000, 1ull << 31 },
+	{ "the coarsest of today", 7, 1000, 2000, 2048 },
+	{ "lower half about to wrap", 5, 0x1fffffff0, 0x200000011,
+	  0x200000020 },
 	{ "nothing armed: 10 ms", 0, 1000, UINT64_MAX, 1000 + 10000000 },
 	{ "far away: 10 ms", 0, 1000, 1ull << 60, 1000 + 10000000 },
 };
@@ -101,10 +103,18 @@ static void what_is_due_is_run_in_the_place_of_a_stay(void **state)
 	assert_false(stay_timer_begin(&v));
 	stay_timer_end();
 	assert_int_equal(nr_run, 1);
-	this_cpu()->timer_next = fake_tsc;
+	/* However long ago. */
+	fake_tsc = 1ull << 40;
+	this_cpu()->timer_next = 1000;
 	assert_false(stay_timer_begin(&v));
 	stay_timer_end();
 	assert_int_equal(nr_run, 2);
+	/* Due now: the processor leaves at once. */
+	this_cpu()->timer_next = fake_tsc;
+	assert_true(stay_timer_begin(&v));
+	assert_int_equal(end_of_stay(), fake_tsc);
+	stay_timer_end();
+	assert_int_equal(nr_run, 3);
 	assert_false(held);
 }
 
@@ -119,7 +129,7 @@ static void short_exits_do_not_stretch_it(void **state)
 		assert_true(stay_timer_load(&v));
 		assert_int_equal(end_of_stay(), 1001000);
 	}
-	fake_tsc += 100;
+	fake_tsc += 101;
 	assert_false(stay_timer_load(&v));
 	stay_timer_end();
 	assert_int_equal(nr_run, 1);

@@ -124,9 +124,8 @@ bool memdev_request_stats(struct vm *vm);
 int64_t memdev_hypercall(struct vcpu *v, uint64_t nr, uint64_t a0, uint64_t a1,
 			 uint64_t a2, uint64_t a3);
 
-/* MEM_SETUP and MEM_TARGET, any context; the latter -EAGAIN: call the above. */
+/* MEM_SETUP, the driver comes or (version 0) goes; any context. */
 int64_t memdev_setup(struct vm *vm, uint64_t version);
-int64_t memdev_target_now(const struct vm *vm);
 
 /*
  * The guest's published statistics; false: none yet. Asks the guest for fresh

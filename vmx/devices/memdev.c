@@ -129,6 +129,7 @@ void memdev_reset(struct vm_devices *d)
 	if (unmap_page(d))
 		gspace_flush(d->vm->gs);
 	__atomic_store_n(&d->mem.ready, false, __ATOMIC_RELEASE);
+	WRITE_ONCE(d->vm->target_now, NULL);
 	WRITE_ONCE(d->mem.target_tsc, 0);
 	WRITE_ONCE(d->mem.resize_ticks, 0);
 	page_fill(d);
@@ -157,6 +158,8 @@ static void post_event(struct vm_devices *d, uint32_t event)
 {
 	__atomic_or_fetch(&d->mem.page->events, event, __ATOMIC_SEQ_CST);
 	pci_signal(&d->pci, func_of(d));
+	/* After it, so that an interrupt that is held finds its way to us. */
+	WRITE_ONCE(d->vm->target_now, NULL);
 }
 
 /* Notes when the guest has given back or taken what the target asks for. */
@@ -294,27 +297,19 @@ static int64_t do_batch(struct vcpu *v, uint64_t at, uint64_t npages,
 
 int64_t memdev_setup(struct vm *vm, uint64_t version)
 {
-	/* Version 0: the driver leaves. */
 	__atomic_store_n(&vm->dev->mem.ready, version != 0, __ATOMIC_RELEASE);
+	WRITE_ONCE(vm->target_now, version ? gspace_target(vm->gs) : NULL);
 	return 0;
 }
 
-int64_t memdev_target_now(const struct vm *vm)
-{
-	const struct vm_devices *d = vm->dev;
-
-	if (!is_ready(d))
-		return -ENODEV;
-	/* INTA is held until the guest asks what to do: that takes the lock. */
-	if (READ_ONCE(d->pci.func[PCI_DEV_MEM].intx))
-		return -EAGAIN;
-	return (int64_t)gspace_target(vm->gs);
-}
-
+/* INTA is held until the guest asks what to do. */
 static int64_t do_target(struct vm *vm)
 {
+	const uint64_t *target = gspace_target(vm->gs);
+
 	pci_clear_intx(&vm->dev->pci, func_of(vm->dev));
-	return (int64_t)gspace_target(vm->gs);
+	WRITE_ONCE(vm->target_now, target);
+	return (int64_t)READ_ONCE(*target);
 }
 
 static int64_t do_discard(struct vm *vm, uint64_t first, uint64_t npages)

@@ -44,6 +44,11 @@ static inline uint64_t vmcs_read_here(enum vmcs_field field)
 	return *fake_vmcs_field(field);
 }
 
+static inline uint64_t vmcs_read_exit_reason(void)
+{
+	return vmcs_read_here(VMCS_EXIT_REASON);
+}
+
 static inline uint64_t vmcs_read(enum vmcs_field field)
 {
 	vmcs_check_owner();
