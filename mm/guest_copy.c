@@ -145,3 +145,27 @@ int guest_cmpxchg(struct gspace *gs, gpa_t a, unsigned nbytes, uint64_t old,
 	spin_unlock(&gs->lock);
 	return err ? err : done ? 0 : -EAGAIN;
 }
+
+bool guest_peek_begin(struct gspace *gs)
+{
+	/* Frozen or not: nothing is changed. */
+	return spin_trylock(&gs->lock);
+}
+
+bool guest_peek(struct gspace *gs, gpa_t a, void *dst, uint64_t nbytes)
+{
+	uint64_t *to = dst;
+	char *from;
+
+	if (resident_byte(gs, a, &from) || !from)
+		return false;
+	/* Whole words, so that each is read at once. */
+	for (uint64_t i = 0; i < nbytes / sizeof(*to); i++)
+		to[i] = READ_ONCE(((uint64_t *)(void *)from)[i]);
+	return true;
+}
+
+void guest_peek_end(struct gspace *gs)
+{
+	spin_unlock(&gs->lock);
+}

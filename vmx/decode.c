@@ -394,3 +394,29 @@ int insn_decode(const uint8_t *bytes, unsigned n, enum insn_mode mode,
 	out->nbytes = (uint8_t)(c.p - bytes);
 	return 0;
 }
+
+/* ---- one instruction, quickly ---- */
+
+unsigned insn_mov_store32_nbytes(const uint8_t *b)
+{
+	const uint8_t *modrm;
+	unsigned n, mod, base;
+
+	/* MOV r/m32, r32 and MOV r/m32, imm32, with REX or without. */
+	modrm = (b[0] & 0xf0) == 0x40 && !(b[0] & REX_W) ? b + 2 : b + 1;
+	if (modrm[-1] != 0x89 && (modrm[-1] != 0xc7 || modrm[0] & 0x38))
+		return 0;
+	mod = modrm[0] >> 6;
+	base = modrm[0] & 7;
+	if (mod == 3)
+		return 0;
+	n = (unsigned)(modrm + 1 - b) + (modrm[-1] == 0xc7 ? 4 : 0);
+	if (base == 4) { /* SIB */
+		base = modrm[1] & 7;
+		n++;
+	}
+	/* Base 5 without displacement means one of 32 bits, and no base. */
+	if (mod == 0)
+		return base == 5 ? n + 4 : n;
+	return n + (mod == 1 ? 1 : 4);
+}

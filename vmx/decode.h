@@ -74,4 +74,11 @@ struct insn {
 MUST_CHECK int insn_decode(const uint8_t *bytes, unsigned n,
 			   enum insn_mode mode, struct insn *out);
 
+/*
+ * For the exit fast path: the length of a MOV of 32 bits from a register or an
+ * immediate to memory in 64-bit mode, without prefixes but REX. 0: it is
+ * something else. bytes: INSN_MAX_NBYTES of them.
+ */
+unsigned insn_mov_store32_nbytes(const uint8_t *bytes);
+
 #endif

@@ -20,6 +20,7 @@
 static const fast_handler fast_handlers[] = {
 	[REASON_CPUID] = fast_cpuid,
 	[REASON_VMCALL] = fast_hypercall,
+	[REASON_IO] = fast_io,
 	[REASON_WRMSR] = fast_wrmsr,
 	[REASON_EPT_VIOLATION] = fast_ept_violation,
 };

@@ -6,6 +6,7 @@
 #include "kernel/lib/errno.h"
 #include "kernel/sync/log.h"
 #include "mm/gspace.h"
+#include "vmx/devices/devices.h"
 #include "vmx/exit_fast.h"
 #include "vmx/mmio.h"
 #include "vmx/vcpu_priv.h"
@@ -27,6 +28,8 @@ bool fast_ept_violation(struct vcpu *v)
 	if (unlikely((vmcs_read_here(VMCS_IDT_VECTORING_INFO) & INTR_VALID) ||
 		     (q & EPTQ_NMI_UNBLOCK)))
 		return false;
+	if (unlikely(at.raw == LAPIC_EOI_DEFAULT && (q & EPTQ_WRITE)))
+		return fast_eoi(v, at);
 	if (gspace_fault(v->gs, gfn_of(at), access_of(q), GF_ATOMIC))
 		return false;
 	return exit_fast_done(v, REASON_EPT_VIOLATION);

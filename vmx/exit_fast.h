@@ -58,5 +58,12 @@ bool fast_cpuid(struct vcpu *v);
 bool fast_hypercall(struct vcpu *v);
 bool fast_wrmsr(struct vcpu *v);
 bool fast_ept_violation(struct vcpu *v);
+bool fast_io(struct vcpu *v);
+
+/*
+ * vmx/fast_eoi.c: a write to the APIC's EOI register, at guest-physical `at`,
+ * if a plain instruction made it.
+ */
+bool fast_eoi(struct vcpu *v, gpa_t at);
 
 #endif

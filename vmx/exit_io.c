@@ -5,9 +5,11 @@
  */
 #include "kernel/lib/errno.h"
 #include "vmx/devices/devices.h"
+#include "vmx/exit_fast.h"
 #include "vmx/vcpu_priv.h"
 #include "vmx/vmx.h"
 
+#define IO_SIZE	  0x7u /* bytes less one */
 #define IO_IN	  BIT(3)
 #define IO_STRING BIT(4)
 #define IO_REP	  BIT(5)
@@ -40,6 +42,20 @@ static enum exit_action io_register(struct vcpu *v, uint16_t port,
 		(void)devices_pio_write(v, port, nbytes, val);
 	}
 	return EXIT_SKIP_INSN;
+}
+
+/* A byte to or from one of the PC's old chips: polled by the hundred. */
+bool fast_io(struct vcpu *v)
+{
+	uint64_t q = vmcs_read_here(VMCS_EXIT_QUAL);
+	uint8_t val = (uint8_t)v->gpr[REG_RAX];
+
+	if (q & (IO_STRING | IO_SIZE) ||
+	    !devices_pio_quick(v, (uint16_t)(q >> 16), (q & IO_IN) != 0, &val))
+		return false;
+	if (q & IO_IN)
+		v->gpr[REG_RAX] = (v->gpr[REG_RAX] & ~0xffull) | val;
+	return exit_fast_skip(v, REASON_IO);
 }
 
 /* One element of INS/OUTS at guest-linear a. 0, or the error of the access. */

@@ -469,12 +469,68 @@ static void lengths_agree_with_objdump(void **state)
 	compare_with_objdump(INSN_MODE_16, "i8086");
 }
 
+/* The quick look says what the decoder says, or nothing; never too much. */
+static void the_quick_store_agrees_with_the_decoder(void **state)
+{
+	static const uint8_t first[] = { 0x89, 0xc7, 0x41, 0x44, 0x45,
+					 0x48, 0x66, 0x88, 0xf0 };
+	unsigned seen = 0;
+
+	(void)state;
+	for (unsigned k = 0; k < 400000; k++) {
+		uint8_t b[INSN_MAX_NBYTES];
+		struct insn i;
+		unsigned n;
+
+		for (unsigned j = 0; j < sizeof(b); j++)
+			b[j] = (uint8_t)rand();
+		b[0] = first[k % ARRAY_SIZE(first)];
+		if ((b[0] & 0xf0) == 0x40)
+			b[1] = first[rand() % 2];
+		n = insn_mov_store32_nbytes(b);
+		if (!n)
+			continue;
+		seen++;
+		assert_int_equal(insn_decode(b, sizeof(b), INSN_MODE_64, &i),
+				 0);
+		assert_int_equal(i.nbytes, n);
+		assert_int_equal(i.op, INSN_STORE);
+		assert_int_equal(i.mem_nbytes, 4);
+	}
+	assert_true(seen > 20000);
+}
+
+/* What compilers and kernels write for an EOI is recognized. */
+static void the_quick_store_knows_an_eoi(void **state)
+{
+	static const struct {
+		uint8_t b[INSN_MAX_NBYTES];
+		unsigned nbytes;
+	} stores[] = {
+		{ { 0xc7, 0x04, 0x25, 0xb0, 0x00, 0xe0, 0xfe }, 11 },
+		{ { 0xc7, 0x80, 0xb0, 0, 0, 0, 0, 0, 0, 0 }, 10 },
+		{ { 0xc7, 0x05, 1, 2, 3, 4, 0, 0, 0, 0 }, 10 },
+		{ { 0xc7, 0x00, 0, 0, 0, 0 }, 6 },
+		{ { 0x89, 0x07 }, 2 },
+		{ { 0x41, 0x89, 0x45, 0x10 }, 4 },
+		{ { 0x89, 0x04, 0x25, 0xb0, 0xb0, 0x5f, 0xff }, 7 },
+		{ { 0x89, 0x44, 0x24, 0x08 }, 4 },
+	};
+
+	(void)state;
+	for (unsigned i = 0; i < ARRAY_SIZE(stores); i++)
+		assert_int_equal(insn_mov_store32_nbytes(stores[i].b),
+				 stores[i].nbytes);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(decodes_what_software_uses_on_devices),
 		cmocka_unit_test(random_bytes_never_hurt),
 		cmocka_unit_test(lengths_agree_with_objdump),
+		cmocka_unit_test(the_quick_store_agrees_with_the_decoder),
+		cmocka_unit_test(the_quick_store_knows_an_eoi),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

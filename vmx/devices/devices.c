@@ -13,7 +13,9 @@
 
 /*
  * A device of single bytes has read8/write8: wider accesses are split, as the
- * ISA bus does. The others see the access as it is.
+ * ISA bus does. The others see the access as it is. On the exit fast path
+ * single bytes go to a device that is `quick`: nothing it does can wait, it
+ * logs nothing and takes only locks that are taken with interrupts off.
  */
 struct port_range {
 	uint16_t first, last;
@@ -22,23 +24,24 @@ struct port_range {
 	uint32_t (*read)(struct vm_devices *d, uint16_t port, unsigned nbytes);
 	void (*write)(struct vm_devices *d, uint16_t port, unsigned nbytes,
 		      uint32_t val);
+	bool quick;
 };
 
 static const struct port_range port_ranges[] = {
-	{ 0x20, 0x21, pic_pio_read, pic_pio_write, NULL, NULL },
-	{ 0x40, 0x43, pit_pio_read, pit_pio_write, NULL, NULL },
-	{ 0x60, 0x60, kbc_pio_read, kbc_pio_write, NULL, NULL },
-	{ 0x61, 0x61, pit_port61_read, pit_port61_write, NULL, NULL },
-	{ 0x64, 0x64, kbc_pio_read, kbc_pio_write, NULL, NULL },
-	{ 0x70, 0x71, rtc_pio_read, rtc_pio_write, NULL, NULL },
-	{ 0x80, 0x80, post_read, post_write, NULL, NULL },
-	{ 0x92, 0x92, port92_read, port92_write, NULL, NULL },
-	{ 0xa0, 0xa1, pic_pio_read, pic_pio_write, NULL, NULL },
-	{ 0xed, 0xed, post_read, post_write, NULL, NULL },
-	{ 0x3f8, 0x3ff, uart_pio_read, uart_pio_write, NULL, NULL },
-	{ 0x4d0, 0x4d1, pic_pio_read, pic_pio_write, NULL, NULL },
-	{ 0x600, 0x60b, NULL, NULL, pm_pio_read, pm_pio_write },
-	{ 0xcf8, 0xcff, NULL, NULL, pci_pio_read, pci_pio_write },
+	{ 0x20, 0x21, pic_pio_read, pic_pio_write, NULL, NULL, true },
+	{ 0x40, 0x43, pit_pio_read, pit_pio_write, NULL, NULL, true },
+	{ 0x60, 0x60, kbc_pio_read, kbc_pio_write, NULL, NULL, false },
+	{ 0x61, 0x61, pit_port61_read, pit_port61_write, NULL, NULL, true },
+	{ 0x64, 0x64, kbc_pio_read, kbc_pio_write, NULL, NULL, false },
+	{ 0x70, 0x71, rtc_pio_read, rtc_pio_write, NULL, NULL, true },
+	{ 0x80, 0x80, post_read, post_write, NULL, NULL, true },
+	{ 0x92, 0x92, port92_read, port92_write, NULL, NULL, false },
+	{ 0xa0, 0xa1, pic_pio_read, pic_pio_write, NULL, NULL, true },
+	{ 0xed, 0xed, post_read, post_write, NULL, NULL, true },
+	{ 0x3f8, 0x3ff, uart_pio_read, uart_pio_write, NULL, NULL, false },
+	{ 0x4d0, 0x4d1, pic_pio_read, pic_pio_write, NULL, NULL, true },
+	{ 0x600, 0x60b, NULL, NULL, pm_pio_read, pm_pio_write, false },
+	{ 0xcf8, 0xcff, NULL, NULL, pci_pio_read, pci_pio_write, false },
 };
 
 static const struct port_range *range_of(uint16_t port)
@@ -123,6 +126,22 @@ bool devices_pio_write(struct vcpu *v, uint16_t port, unsigned nbytes,
 		if (r && r->write8)
 			r->write8(d, p, (uint8_t)(val >> i * 8));
 	}
+	return true;
+}
+
+bool devices_pio_quick(struct vcpu *v, uint16_t port, bool in, uint8_t *val)
+{
+	struct vm_devices *d = vcpu_vm(v)->dev;
+	const struct port_range *r = range_of(port);
+
+	if (!r || !r->quick)
+		return false;
+	if (in)
+		*val = r->read8(d, port);
+	else if (unlikely(port == d->vm->cfg->debug_exit))
+		return false;
+	else
+		r->write8(d, port, *val);
 	return true;
 }
 

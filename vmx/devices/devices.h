@@ -33,6 +33,11 @@ bool devices_pio_read(struct vcpu *v, uint16_t port, unsigned nbytes,
 		      uint32_t *val);
 bool devices_pio_write(struct vcpu *v, uint16_t port, unsigned nbytes,
 		       uint32_t val);
+/*
+ * A byte on the exit fast path, interrupts off. False: nothing was done, the
+ * device may have to wait, or there is none.
+ */
+bool devices_pio_quick(struct vcpu *v, uint16_t port, bool in, uint8_t *val);
 
 /*
  * MMIO of 1, 2, 4 or 8 bytes (never crossing a device). False: no device
@@ -69,6 +74,12 @@ void lapic_accept(struct lapic *l, int vector);
 /* CR8 = TPR[7:4]. */
 uint64_t lapic_get_cr8(struct lapic *l);
 void lapic_set_cr8(struct lapic *l, uint64_t cr8);
+/*
+ * The guest wrote 0 to the EOI register in its APIC's page, at a. False: its
+ * page is elsewhere or off. On the vCPU's thread, interrupts may be off.
+ */
+bool lapic_eoi_by_memory(struct lapic *l, gpa_t a);
+#define LAPIC_EOI_DEFAULT 0xfee000b0ull /* where it is unless moved */
 /* True unless the guest switched the APIC off in IA32_APIC_BASE. */
 bool lapic_is_on(const struct lapic *l);
 /* True when the guest enabled x2APIC mode. */

@@ -280,6 +280,14 @@ bool lapic_owns_mmio(const struct lapic *l, gpa_t a)
 	       !lapic_is_x2apic(l);
 }
 
+bool lapic_eoi_by_memory(struct lapic *l, gpa_t a)
+{
+	if (!lapic_owns_mmio(l, a))
+		return false;
+	lapic_eoi(l);
+	return true;
+}
+
 static bool xapic_read(struct lapic *l, uint32_t reg, uint32_t *val)
 {
 	switch (reg) {

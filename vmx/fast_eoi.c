@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * End of interrupt by a write to the local APIC's page, on the exit fast path:
+ * what a guest in xAPIC mode does once for each interrupt.
+ *
+ * The value written doesn't matter, so all that is needed of the instruction is
+ * its length, which an EPT violation doesn't report. It was just fetched by the
+ * processor: rights need no second look, and the slow path deals with whatever
+ * is not a plain MOV in 64-bit code.
+ */
+#include "vmx/decode.h"
+#include "vmx/devices/devices.h"
+#include "vmx/exit_fast.h"
+#include "vmx/vcpu_priv.h"
+
+#define PTE_PRESENT BIT(0)
+#define PTE_LARGE   BIT(7)
+#define PTE_ADDR    0x000ffffffffff000ull
+#define PTE_BITS    9u
+#define LEVELS	    4u
+
+/* Guest-linear to guest-physical with four levels. guest_peek_begin() was. */
+static bool translate(struct vcpu *v, uint64_t lin, gpa_t *out)
+{
+	uint64_t table = vmcs_read_here(VMCS_GUEST_CR3) & PTE_ADDR;
+	unsigned shift = PAGE_SHIFT + LEVELS * PTE_BITS;
+	uint64_t e = 0, offset;
+
+	for (unsigned level = LEVELS; level; level--) {
+		uint64_t i;
+
+		shift -= PTE_BITS;
+		i = lin >> shift & ((1u << PTE_BITS) - 1);
+		if (!guest_peek(v->gs, gpa(table + i * sizeof(e)), &e,
+				sizeof(e)) ||
+		    !(e & PTE_PRESENT))
+			return false;
+		if ((e & PTE_LARGE) && level > 1)
+			break;
+		table = e & PTE_ADDR;
+	}
+	offset = lin & (BIT(shift) - 1);
+	*out = gpa((e & PTE_ADDR & ~(BIT(shift) - 1)) | offset);
+	return true;
+}
+
+/* The 16 bytes at RIP, if they lie in one page of 64-bit code. */
+static bool peek_insn(struct vcpu *v, uint64_t *insn)
+{
+	uint64_t rip = vmcs_read_here(VMCS_GUEST_RIP);
+	gpa_t at;
+	bool ok;
+
+	if (!(vmcs_read_here(VMCS_GUEST_CS_AR) & AR_LONG) ||
+	    (vmcs_read_here(VMCS_GUEST_CR4) & CR4_LA57) ||
+	    (rip & PAGE_MASK) > PAGE_SIZE - 2 * sizeof(*insn) ||
+	    !guest_peek_begin(v->gs))
+		return false;
+	ok = translate(v, rip, &at) &&
+	     guest_peek(v->gs, at, insn, 2 * sizeof(*insn));
+	guest_peek_end(v->gs);
+	return ok;
+}
+
+bool fast_eoi(struct vcpu *v, gpa_t at)
+{
+	uint64_t insn[2];
+	unsigned nbytes;
+
+	if (!peek_insn(v, insn))
+		return false;
+	nbytes = insn_mov_store32_nbytes((const uint8_t *)insn);
+	if (!nbytes || !lapic_eoi_by_memory(v->lapic, at))
+		return false;
+	exit_skip_insn(nbytes);
+	return exit_fast_done(v, REASON_EPT_VIOLATION);
+}
