@@ -8,6 +8,7 @@
  * (covering_block()), and so looks at each frame exactly once.
  */
 #include "kernel/lib/lib.h"
+#include "kernel/lib/x86.h"
 #include "kernel/sync/wait.h"
 #include "mm/audit_priv.h"
 #include "mm/frame_priv.h"
@@ -153,24 +154,42 @@ static void check_owner(struct audit *a, struct gspace *gs, uint64_t p)
 	spin_unlock(&gs->lock);
 }
 
-/* No space is known by that name now; is there still such a frame? */
-static void check_orphans(struct audit *a, const void *owner, uint64_t p)
+#define NO_FRAME UINT64_MAX
+
+/* The first data frame there that says `owner`. */
+static uint64_t find_owned_by(const void *owner, uint64_t p)
 {
 	struct zone *z = zone_of(hfn(p));
+	uint64_t found = NO_FRAME;
 	struct range r;
 
 	spin_lock(&z->lock);
 	r = range_at(p);
-	for (uint64_t f = r.head; f < r.end; step(&f)) {
-		const struct frame *fr = frame_of(hfn(f));
-
-		if (has_owner(fr) && fr->owner == owner)
-			audit_complain(
-				a,
-				"frame=%#llx: data of an unknown owner, page=%#llx",
-				(ull)f, (ull)fr->index);
-	}
+	for (uint64_t f = r.head; f < r.end && found == NO_FRAME; step(&f))
+		if (has_owner(frame_of(hfn(f))) &&
+		    frame_of(hfn(f))->owner == owner)
+			found = f;
 	spin_unlock(&z->lock);
+	return found;
+}
+
+/*
+ * No space is known by that name. A frame may just have been taken and not
+ * have its owner yet, but it doesn't stay so.
+ */
+static void check_orphan(struct audit *a, const void *owner, uint64_t p)
+{
+	uint64_t f = find_owned_by(owner, p);
+
+	for (unsigned i = 0; i < ATTEMPTS; i++) {
+		thread_give_way();
+		for (unsigned k = 0; k < 1000; k++)
+			cpu_pause();
+		if (f == NO_FRAME || find_owned_by(owner, p) != f)
+			return;
+	}
+	audit_complain(a, "frame=%#llx: data of an unknown owner, page=%#llx",
+		       (ull)f, (ull)frame_of(hfn(f))->index);
 }
 
 static void check_owners(struct audit *a, uint64_t p)
@@ -194,7 +213,7 @@ static void check_owners(struct audit *a, uint64_t p)
 			check_owner(a, gs, p);
 			gspace_unpin(gs);
 		} else {
-			check_orphans(a, (const void *)owner, p);
+			check_orphan(a, (const void *)owner, p);
 		}
 		thread_give_way();
 		from = owner + 1;

@@ -185,7 +185,7 @@ struct batch {
  * A batch whose pages lie in as many 2 MiB blocks divides them all, at some
  * 10,000 ticks each: after so many the lock and the CPU are let go.
  */
-#define PIECE_DIVISIONS 16u
+#define PIECE_DIVISIONS 8u
 
 static void piece_begin(struct batch *b)
 {

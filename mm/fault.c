@@ -176,6 +176,7 @@ static int get_block(struct fault *f, unsigned order, hfn_t *out)
 	if (f->spare && f->spare->there && order == ORDER_2M) {
 		*out = f->spare->first;
 		f->spare->there = false;
+		frame_take_up(*out);
 		return 0;
 	}
 	err = frame_alloc(order, FRAME_DATA, FA_CLEAN_ONLY | FA_GUEST, out);
@@ -420,6 +421,7 @@ static void get_spare(struct spare_block *spare)
 		spare->denied = true;
 		return;
 	}
+	frame_set_aside(spare->first);
 	for (uint64_t at = 0; at < PAGES_2M; at += piece) {
 		frames_zero(hfn_add(spare->first, at), piece);
 		thread_give_way();

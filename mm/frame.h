@@ -160,6 +160,24 @@ static inline void frame_chain_add(struct frame_chain *ch, hfn_t first,
 	ch->npages += npages;
 }
 
+/*
+ * A block of FRAME_DATA that has no owner yet, while it is made ready outside
+ * of every lock: like one that is leaving, it belongs to nobody.
+ */
+static inline void frame_set_aside(hfn_t first)
+{
+	struct frame *fr = frame_of(first);
+
+	fr->refs = 1u << fr->order;
+	fr->flags = FRAME_F_LEAVING;
+}
+
+static inline void frame_take_up(hfn_t first)
+{
+	frame_of(first)->flags = 0;
+	frame_of(first)->refs = 1;
+}
+
 /* "data", "heap", ... for listings. */
 const char *frame_type_name(enum frame_type type);
 

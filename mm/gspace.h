@@ -108,13 +108,13 @@ MUST_CHECK int guest_cmpxchg(struct gspace *gs, gpa_t a, unsigned nbytes,
 
 /*
  * Small reads on the exit fast path, one try of the lock for several. begin:
- * false if they can't be made now. peek: up to 16 bytes within a page; false if
+ * false if they can't be made now. read: up to 16 bytes within a page; false if
  * it has no frame. Between begin and end LOCK_GUESTMEM is held.
  */
-MUST_CHECK bool guest_peek_begin(struct gspace *gs);
-MUST_CHECK bool guest_peek(struct gspace *gs, gpa_t a, void *dst,
-			   uint64_t nbytes);
-void guest_peek_end(struct gspace *gs);
+MUST_CHECK bool guest_quick_begin(struct gspace *gs);
+MUST_CHECK bool guest_quick_read(struct gspace *gs, gpa_t a, void *dst,
+				 uint64_t nbytes);
+void guest_quick_end(struct gspace *gs);
 
 /*
  * Balloon (B1). Inflate: each page that is RAM and not yet ballooned gives

@@ -160,6 +160,6 @@ MUST_CHECK int gspace_take_piece(struct gspace *gs, struct taking *t,
  * some 40 ticks, and up to 120 more when its frame is freed alone: with the
  * flush a piece stays far below STRETCH_MAX_TICKS.
  */
-#define GSPACE_PIECE 2048u
+#define GSPACE_PIECE 1024u
 
 #endif

@@ -146,13 +146,13 @@ int guest_cmpxchg(struct gspace *gs, gpa_t a, unsigned nbytes, uint64_t old,
 	return err ? err : done ? 0 : -EAGAIN;
 }
 
-bool guest_peek_begin(struct gspace *gs)
+bool guest_quick_begin(struct gspace *gs)
 {
 	/* Frozen or not: nothing is changed. */
 	return spin_trylock(&gs->lock);
 }
 
-bool guest_peek(struct gspace *gs, gpa_t a, void *dst, uint64_t nbytes)
+bool guest_quick_read(struct gspace *gs, gpa_t a, void *dst, uint64_t nbytes)
 {
 	uint64_t *to = dst;
 	char *from;
@@ -165,7 +165,7 @@ bool guest_peek(struct gspace *gs, gpa_t a, void *dst, uint64_t nbytes)
 	return true;
 }
 
-void guest_peek_end(struct gspace *gs)
+void guest_quick_end(struct gspace *gs)
 {
 	spin_unlock(&gs->lock);
 }

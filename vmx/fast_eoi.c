@@ -19,7 +19,7 @@
 #define PTE_BITS    9u
 #define LEVELS	    4u
 
-/* Guest-linear to guest-physical with four levels. guest_peek_begin() was. */
+/* Guest-linear to guest-physical with four levels. guest_quick_begin() was. */
 static bool translate(struct vcpu *v, uint64_t lin, gpa_t *out)
 {
 	uint64_t table = vmcs_read_here(VMCS_GUEST_CR3) & PTE_ADDR;
@@ -31,8 +31,8 @@ static bool translate(struct vcpu *v, uint64_t lin, gpa_t *out)
 
 		shift -= PTE_BITS;
 		i = lin >> shift & ((1u << PTE_BITS) - 1);
-		if (!guest_peek(v->gs, gpa(table + i * sizeof(e)), &e,
-				sizeof(e)) ||
+		if (!guest_quick_read(v->gs, gpa(table + i * sizeof(e)), &e,
+				      sizeof(e)) ||
 		    !(e & PTE_PRESENT))
 			return false;
 		if ((e & PTE_LARGE) && level > 1)
@@ -54,11 +54,11 @@ static bool peek_insn(struct vcpu *v, uint64_t *insn)
 	if (!(vmcs_read_here(VMCS_GUEST_CS_AR) & AR_LONG) ||
 	    (vmcs_read_here(VMCS_GUEST_CR4) & CR4_LA57) ||
 	    (rip & PAGE_MASK) > PAGE_SIZE - 2 * sizeof(*insn) ||
-	    !guest_peek_begin(v->gs))
+	    !guest_quick_begin(v->gs))
 		return false;
 	ok = translate(v, rip, &at) &&
-	     guest_peek(v->gs, at, insn, 2 * sizeof(*insn));
-	guest_peek_end(v->gs);
+	     guest_quick_read(v->gs, at, insn, 2 * sizeof(*insn));
+	guest_quick_end(v->gs);
 	return ok;
 }
 

@@ -37,7 +37,12 @@ static void on_timer(void)
 	lapic_write(LAPIC_EOI, 0);
 }
 
-/* As fast as it is to be had. */
+/*
+ * Often enough that whoever keeps interrupts off is caught at it, and seldom
+ * enough to get on.
+ */
+#define TIMER_TICKS 50000u
+
 static void start_timer(void)
 {
 	rt_on_irq[VECTOR] = on_timer;
@@ -46,7 +51,7 @@ static void start_timer(void)
 	lapic_write(LAPIC_SPURIOUS, 0x1ff);
 	lapic_write(LAPIC_TIMER_DIV, 0xb);
 	lapic_write(LAPIC_LVT_TIMER, VECTOR | 1u << 17);
-	lapic_write(LAPIC_TIMER_INIT, 1);
+	lapic_write(LAPIC_TIMER_INIT, TIMER_TICKS);
 	__asm__ volatile("sti");
 }
 
