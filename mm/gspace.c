@@ -318,7 +318,8 @@ void gspace_wait_memory(struct gspace *gs, bool (*stop)(void *arg), void *arg)
 {
 	__atomic_fetch_add(&gs->nr_waits, 1, __ATOMIC_RELAXED);
 	__atomic_fetch_add(&gs->nr_waiting, 1, __ATOMIC_RELAXED);
-	memwait_wait(gs->name, READ_ONCE(gs->ram.nr[PG_RESIDENT]), stop, arg);
+	memwait_wait(&gs->log, gs->name, READ_ONCE(gs->ram.nr[PG_RESIDENT]),
+		     stop, arg);
 	__atomic_fetch_sub(&gs->nr_waiting, 1, __ATOMIC_RELAXED);
 }
 

@@ -11,6 +11,7 @@
 #define MM_GSPACE_PRIV_H
 
 #include "kernel/lib/list.h"
+#include "kernel/sync/log.h"
 #include "kernel/sync/spinlock.h"
 #include "kernel/sync/wait.h"
 #include "mm/gspace.h"
@@ -40,6 +41,7 @@ struct gspace {
 	struct spinlock lock;	      /* LOCK_GUESTMEM */
 	struct list link;	      /* [spaces.lock] */
 	const char *name;	      /* [const] */
+	struct log_source log;	      /* what its guest provokes */
 	struct stage2 *s2;	      /* [const] */
 	enum commit_policy commit;    /* [const] */
 	uint64_t min, boot, max;      /* [const] pages */

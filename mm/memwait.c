@@ -28,27 +28,27 @@ void memwait_init(void)
 	waitq_init(&waiters);
 }
 
-static void log_wait(const char *name, uint64_t npages)
+static void log_wait(struct log_source *log, const char *name, uint64_t npages)
 {
 	struct frame_stats st;
 
 	frame_get_stats(&st);
-	log_warn(
-		"mm",
+	log_guest(
+		log, LOG_WARN, "mm",
 		"vm=%s waits for host memory: resident=%llu KiB wanted=%llu KiB free=%llu KiB reserve=%llu KiB",
 		name, (unsigned long long)npages * 4, PAGE_SIZE / 1024,
 		(unsigned long long)st.nr_type[FRAME_FREE] * 4,
 		(unsigned long long)st.reserve * 4);
 }
 
-void memwait_wait(const char *name, uint64_t npages, bool (*stop)(void *arg),
-		  void *arg)
+void memwait_wait(struct log_source *log, const char *name, uint64_t npages,
+		  bool (*stop)(void *arg), void *arg)
 {
 	uint64_t impatient = rdtsc() + ns_to_tsc(PATIENCE_NS);
 	struct waitq_entry e;
 
 	if (!frame_guest_may_take(1))
-		log_wait(name, npages);
+		log_wait(log, name, npages);
 	__atomic_fetch_add(&memwait_nr, 1, __ATOMIC_SEQ_CST);
 	waitq_prepare(&waiters, &e);
 	while (!stop(arg) && !frame_guest_may_take(WAKE_HEADROOM)) {

@@ -7,6 +7,7 @@
 #define MM_MEMWAIT_H
 
 #include "kernel/lib/compiler.h"
+#include "kernel/sync/log.h"
 
 void memwait_init(void);
 
@@ -18,8 +19,8 @@ extern uint32_t memwait_nr;
  * makes it true unparks the thread). Logs once that VM `name`, which has npages
  * now, waits. No lock held.
  */
-void memwait_wait(const char *name, uint64_t npages, bool (*stop)(void *arg),
-		  void *arg);
+void memwait_wait(struct log_source *log, const char *name, uint64_t npages,
+		  bool (*stop)(void *arg), void *arg);
 
 /* Memory came free. Any context that may take LOCK_WAITQ. */
 void memwait_wake(void);

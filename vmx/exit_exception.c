@@ -48,29 +48,31 @@ enum exit_action exit_exception(struct vcpu *v)
 void vcpu_dump(struct vcpu *v)
 {
 	const char *name = v->vm->cfg->name;
+	struct log_source *log = &v->vm->log;
 	const uint64_t *g = v->gpr;
 
-	log_err("vmx", "vm=%s vcpu=%u rip=%#lx rsp=%#lx rflags=%#lx cpl=%u",
-		name, v->index, vmcs_read(VMCS_GUEST_RIP),
-		vmcs_read(VMCS_GUEST_RSP), vmcs_read(VMCS_GUEST_RFLAGS),
-		vcpu_cpl());
-	log_err("vmx",
-		"vm=%s rax=%#lx rbx=%#lx rcx=%#lx rdx=%#lx rsi=%#lx "
-		"rdi=%#lx rbp=%#lx",
-		name, g[REG_RAX], g[REG_RBX], g[REG_RCX], g[REG_RDX],
-		g[REG_RSI], g[REG_RDI], g[REG_RBP]);
-	log_err("vmx",
-		"vm=%s r8=%#lx r9=%#lx r10=%#lx r11=%#lx r12=%#lx "
-		"r13=%#lx r14=%#lx r15=%#lx",
-		name, g[REG_R8], g[REG_R9], g[REG_R10], g[REG_R11], g[REG_R12],
-		g[REG_R13], g[REG_R14], g[REG_R15]);
-	log_err("vmx",
-		"vm=%s cr0=%#lx cr3=%#lx cr4=%#lx efer=%#lx cs=%#lx "
-		"cs_ar=%#lx ss_ar=%#lx exit=%#x",
-		name, vmcs_read(VMCS_GUEST_CR0), vmcs_read(VMCS_GUEST_CR3),
-		vmcs_read(VMCS_GUEST_CR4), vmcs_read(VMCS_GUEST_EFER),
-		vmcs_read(VMCS_GUEST_CS_SEL), vmcs_read(VMCS_GUEST_CS_AR),
-		vmcs_read(VMCS_GUEST_SS_AR), v->exit_reason);
+	log_guest(log, LOG_ERR, "vmx",
+		  "vm=%s vcpu=%u rip=%#lx rsp=%#lx rflags=%#lx cpl=%u", name,
+		  v->index, vmcs_read(VMCS_GUEST_RIP),
+		  vmcs_read(VMCS_GUEST_RSP), vmcs_read(VMCS_GUEST_RFLAGS),
+		  vcpu_cpl());
+	log_guest(log, LOG_ERR, "vmx",
+		  "vm=%s rax=%#lx rbx=%#lx rcx=%#lx rdx=%#lx rsi=%#lx "
+		  "rdi=%#lx rbp=%#lx",
+		  name, g[REG_RAX], g[REG_RBX], g[REG_RCX], g[REG_RDX],
+		  g[REG_RSI], g[REG_RDI], g[REG_RBP]);
+	log_guest(log, LOG_ERR, "vmx",
+		  "vm=%s r8=%#lx r9=%#lx r10=%#lx r11=%#lx r12=%#lx "
+		  "r13=%#lx r14=%#lx r15=%#lx",
+		  name, g[REG_R8], g[REG_R9], g[REG_R10], g[REG_R11],
+		  g[REG_R12], g[REG_R13], g[REG_R14], g[REG_R15]);
+	log_guest(log, LOG_ERR, "vmx",
+		  "vm=%s cr0=%#lx cr3=%#lx cr4=%#lx efer=%#lx cs=%#lx "
+		  "cs_ar=%#lx ss_ar=%#lx exit=%#x",
+		  name, vmcs_read(VMCS_GUEST_CR0), vmcs_read(VMCS_GUEST_CR3),
+		  vmcs_read(VMCS_GUEST_CR4), vmcs_read(VMCS_GUEST_EFER),
+		  vmcs_read(VMCS_GUEST_CS_SEL), vmcs_read(VMCS_GUEST_CS_AR),
+		  vmcs_read(VMCS_GUEST_SS_AR), v->exit_reason);
 }
 
 void vcpu_crash(struct vcpu *v, const char *fmt, ...)

@@ -51,7 +51,8 @@ static int64_t hc_shutdown(struct vcpu *v)
 		return -EINVAL;
 	v->vm->announced_end = (uint32_t)why + 1;
 	if (why == AEROSTAT_SHUTDOWN_CRASH)
-		log_warn("vm", "vm=%s announces a crash", v->vm->cfg->name);
+		log_guest(&v->vm->log, LOG_WARN, "vm",
+			  "vm=%s announces a crash", v->vm->cfg->name);
 	return 0;
 }
 

@@ -41,13 +41,10 @@ static void log_nobody(struct vcpu *v, gpa_t at, const char *what,
 		       unsigned nbytes)
 {
 	struct vm *vm = vcpu_vm(v);
-	uint32_t dropped;
 
-	if (!ratelimit_ok(&vm->rl, 5, &dropped))
-		return;
-	log_warn("mmio", "vm=%s gpa=%#llx %s nbytes=%u: no device (+%u more)",
-		 vm->cfg->name, (unsigned long long)at.raw, what, nbytes,
-		 dropped);
+	log_guest(&vm->log, LOG_WARN, "mmio",
+		  "vm=%s gpa=%#llx %s nbytes=%u: no device", vm->cfg->name,
+		  (unsigned long long)at.raw, what, nbytes);
 }
 
 static uint64_t device_read(struct vcpu *v, gpa_t at, unsigned nbytes)

@@ -250,16 +250,12 @@ static int write_any(struct vcpu *v, uint32_t msr, uint64_t val)
 static enum exit_action msr_fault(struct vcpu *v, const char *what,
 				  uint32_t msr, int err)
 {
-	uint32_t dropped;
-
 	if (err == -ENOENT) {
 		v->unknown_msrs++;
-		if (ratelimit_ok(&v->vm->rl, 10, &dropped))
-			log_debug("vmx",
-				  "vm=%s %s of unknown MSR %#x at "
-				  "rip=%#lx: #GP (suppressed=%u)",
-				  v->vm->cfg->name, what, msr,
-				  vmcs_read(VMCS_GUEST_RIP), dropped);
+		log_guest(&v->vm->log, LOG_DEBUG, "vmx",
+			  "vm=%s %s of unknown MSR %#x at rip=%#lx: #GP",
+			  v->vm->cfg->name, what, msr,
+			  vmcs_read(VMCS_GUEST_RIP));
 	}
 	inject_gp(v);
 	return EXIT_RESUME;

@@ -86,8 +86,7 @@ struct vm {
 	const uint64_t *target_now;
 	uint64_t tsc_offset;	   /* guest TSC = host TSC + offset */
 	uint64_t kvmclock_boot_ns; /* clock_ns() at VM start */
-	struct ratelimit rl;	   /* for what this guest provokes */
-	struct ratelimit life_rl;  /* for its starts and ends */
+	struct log_source log;	   /* for what this guest provokes */
 	uint64_t unknown_ports, unknown_mmio; /* [racy counts] */
 };
 

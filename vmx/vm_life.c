@@ -86,19 +86,6 @@ void vm_request_end(struct vm *vm, enum vm_end end, const char *fmt, ...)
 	vm_wake_keeper(vm);
 }
 
-/* A guest that reboots for ever must not push all else out of the log. */
-static bool life_may_log(struct vm *vm)
-{
-	uint32_t dropped;
-
-	if (!ratelimit_ok(&vm->life_rl, 10, &dropped))
-		return false;
-	if (dropped)
-		log_info("vm", "vm=%s %u starts and ends not logged",
-			 vm->cfg->name, dropped);
-	return true;
-}
-
 static bool is_killed(void *arg)
 {
 	const struct vm *vm = arg;
@@ -201,9 +188,9 @@ static void start_guest(struct vm *vm, const struct start_state *s)
 		vcpu_reset(vm->vcpus[i], i == 0 ? s : NULL);
 	run_init(vm);
 	set_state(vm, VM_RUNNING);
-	if (launch_vcpus(vm) && life_may_log(vm))
-		log_info("vm", "vm=%s started vcpus=%u", vm->cfg->name,
-			 vm->nr_vcpus);
+	if (launch_vcpus(vm))
+		log_guest(&vm->log, LOG_INFO, "vm", "vm=%s started vcpus=%u",
+			  vm->cfg->name, vm->nr_vcpus);
 }
 
 static void start(struct vm *vm)
@@ -227,7 +214,8 @@ static void start(struct vm *vm)
 		set_down(vm, VM_OFF, -ECANCELED, "killed while it started");
 		return;
 	}
-	log_err("vm", "vm=%s does not start: %s", vm->cfg->name, why);
+	log_guest(&vm->log, LOG_ERR, "vm", "vm=%s does not start: %s",
+		  vm->cfg->name, why);
 	set_down(vm, VM_OFF, err, why);
 }
 
@@ -260,8 +248,8 @@ static bool restart_is_futile(struct vm *vm)
 	if (!futile)
 		return false;
 	vm->nr_short = 0;
-	log_warn("vm", "vm=%s not restarted: its runs are too short",
-		 vm->cfg->name);
+	log_guest(&vm->log, LOG_WARN, "vm",
+		  "vm=%s not restarted: its runs are too short", vm->cfg->name);
 	return true;
 }
 
@@ -279,11 +267,10 @@ static void end_vcpus(struct vm *vm)
 
 static void log_end(struct vm *vm)
 {
-	if (vm->end == VM_END_CRASH)
-		log_warn("vm", "vm=%s crashed: %s", vm->cfg->name,
-			 vm->end_text);
-	else if (life_may_log(vm))
-		log_info("vm", "vm=%s ended: %s", vm->cfg->name, vm->end_text);
+	bool crashed = vm->end == VM_END_CRASH;
+
+	log_guest(&vm->log, crashed ? LOG_WARN : LOG_INFO, "vm", "vm=%s %s: %s",
+		  vm->cfg->name, crashed ? "crashed" : "ended", vm->end_text);
 }
 
 /* The wish that came last counts, up to the moment when the run is over. */

@@ -39,7 +39,19 @@ uint64_t log_dump_from(void (*fn)(void *arg, enum log_level level,
 void log_dump_panic(void (*write)(const char *s, size_t n), uint32_t max);
 
 /*
- * For what a guest can provoke: at most `burst` events pass in each second
+ * For whatever a guest can provoke: one of these for each VM, zeroed. Such
+ * lines are limited for each VM and for all together, and are kept apart from
+ * the host's own, which they can't push out.
+ */
+struct log_source {
+	uint64_t next_free;  /* TSC [log] */
+	uint32_t nr_dropped; /* since the last line that passed [log] */
+};
+void log_guest(struct log_source *s, enum log_level level, const char *room,
+	       const char *fmt, ...) PRINTF(4, 5);
+
+/*
+ * For the hardware's events: at most `burst` events pass in each second
  * for this state; the next one that passes says how many were suppressed.
  */
 struct ratelimit {

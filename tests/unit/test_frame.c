@@ -272,6 +272,8 @@ static void stop_at_first_park(void)
 	stop_waiting = true;
 }
 
+static struct log_source log_source;
+
 static bool is_told_to_stop(void *arg)
 {
 	(void)arg;
@@ -296,13 +298,13 @@ static void waiters_go_on_when_memory_comes_free(void **state)
 		;
 	fake_nr_unparks = 0;
 	fake_park_hook = free_at_first_park;
-	memwait_wait("a", 1, is_told_to_stop, NULL);
+	memwait_wait(&log_source, "a", 1, is_told_to_stop, NULL);
 	assert_int_equal(fake_nr_unparks, 1);
 	assert_true(frame_guest_may_take(512));
 	while (frame_alloc(0, FRAME_DATA, FA_GUEST, &f) == 0)
 		;
 	fake_park_hook = stop_at_first_park;
-	memwait_wait("a", 1, is_told_to_stop, NULL);
+	memwait_wait(&log_source, "a", 1, is_told_to_stop, NULL);
 	assert_false(memwait_pending());
 	fake_park_hook = NULL;
 }

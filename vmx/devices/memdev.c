@@ -42,7 +42,6 @@ static bool unmap_page(struct vm_devices *d)
 
 static void map_page(struct vm_devices *d, gfn_t at)
 {
-	uint32_t dropped;
 	int err = gspace_map_shared(d->vm->gs, at, d->mem.frame,
 				    S2_READ | S2_WRITE);
 
@@ -51,9 +50,9 @@ static void map_page(struct vm_devices *d, gfn_t at)
 		d->mem.mapped_at = at;
 		return;
 	}
-	if (ratelimit_ok(&d->vm->rl, 5, &dropped))
-		log_warn("memdev", "vm=%s gfn=%#llx shared page: error %d",
-			 d->vm->cfg->name, (unsigned long long)at.raw, err);
+	log_guest(&d->vm->log, LOG_WARN, "memdev",
+		  "vm=%s gfn=%#llx shared page: error %d", d->vm->cfg->name,
+		  (unsigned long long)at.raw, err);
 }
 
 bool memdev_config_changed(struct vm_devices *d)
