@@ -12,6 +12,7 @@
 #include "kernel/console/conrow.h"
 #include "kernel/console/hostcon.h"
 #include "kernel/console/shell_priv.h"
+#include "kernel/console/termfilter.h"
 #include "kernel/lib/lib.h"
 #include "kernel/sched/clock.h"
 #include "kernel/sched/thread.h"
@@ -27,7 +28,8 @@
 struct session {
 	struct mux_console *con;
 	const char *state; /* as last told to the administrator */
-	char keys[1024];   /* typed, not yet taken by the other side */
+	struct term_filter filter;
+	char keys[1024]; /* typed, not yet taken by the other side */
 	size_t nr_keys;
 };
 
@@ -95,8 +97,14 @@ static bool show_output(struct session *s)
 
 	if (lost)
 		say("\r\n[... %llu bytes lost]\r\n", (unsigned long long)lost);
-	if (n > 0)
+	if (n > 0 && s->con->raw) {
 		hostcon_write_wait(chunk, n);
+	} else if (n > 0) {
+		char text[CHUNK + TERM_FILTER_HELD];
+		size_t left = term_filter(&s->filter, chunk, n, text);
+
+		hostcon_write_wait(text, left);
+	}
 	return n > 0;
 }
 
@@ -137,6 +145,7 @@ void mux_run(struct mux_console *c)
 	s.con = c;
 	s.state = c->ops->state(c, &reads);
 	s.nr_keys = 0;
+	s.filter = (struct term_filter){ 0 };
 	last = c;
 	say("[console of %s, which is %s; Ctrl-T returns to the shell]\r\n",
 	    c->name, s.state);
@@ -145,7 +154,8 @@ void mux_run(struct mux_console *c)
 	session_loop(&s);
 	c->ops->listen(c, NULL);
 	nr_lines = conrow_unmute();
-	say("\r\n[shell; Ctrl-T returns to %s]\r\n", c->name);
+	/* Colours that were left on are not the shell's. */
+	say("\x1b[0m\r\n[shell; Ctrl-T returns to %s]\r\n", c->name);
 	if (nr_lines)
 		say("[%u log lines meanwhile: `log %u` shows them]\r\n",
 		    nr_lines, nr_lines);

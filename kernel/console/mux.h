@@ -37,6 +37,7 @@ struct mux_console {
 	const struct mux_ops *ops;
 	const char *name;
 	uint64_t seen; /* output position [console thread] */
+	bool raw;      /* its control sequences are passed on, all of them */
 };
 
 /* Gives the console to c until Ctrl-T. */

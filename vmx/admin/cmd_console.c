@@ -62,9 +62,11 @@ int cmd_console(const struct shell_args *a)
 	struct guest_console *g;
 	struct vm *vm;
 
-	if (a->argc != 2)
+	bool raw = a->argc == 3 && strcmp(a->argv[1], "-r") == 0;
+
+	if (a->argc != 2 && !raw)
 		return -EINVAL;
-	vm = cmd_find_vm(a, a->argv[1]);
+	vm = cmd_find_vm(a, a->argv[a->argc - 1]);
 	if (!vm)
 		return 0;
 	if (a->json) {
@@ -73,6 +75,7 @@ int cmd_console(const struct shell_args *a)
 	}
 	g = &consoles[vm->id - 1];
 	g->con.ops = &console_ops;
+	g->con.raw = raw;
 	g->con.name = vm->cfg->name;
 	g->vm = vm;
 	out_flush();

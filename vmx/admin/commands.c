@@ -39,11 +39,14 @@ const struct shell_cmd vm_cmds[] = {
 	  "Walks every frame, memory object and guest mapping and checks that\n"
 	  "both sums and every owner link hold. The machine keeps running.\n",
 	  .run = cmd_audit },
-	{ "console", "console NAME", "use a guest's serial console",
+	{ "console", "console [-r] NAME", "use a guest's serial console",
 	  "Shows what the guest printed since you last looked (up to 64 KiB;\n"
 	  "more is marked as lost), then connects you to it.\n"
 	  "Ctrl-T returns to the shell; Ctrl-T in the shell returns to the\n"
-	  "console used last. Log lines stay in the log meanwhile.\n",
+	  "console used last. Log lines stay in the log meanwhile.\n"
+	  "Control sequences that leave the row, change modes or make the\n"
+	  "terminal answer are left out; -r passes everything, for full-screen\n"
+	  "programs of guests that you trust.\n",
 	  .run = cmd_console, .args = { { .names = vm_offer_names } } },
 	{ "mem",
 	  "mem\nmem host\nmem NAME\nmem NAME SIZE [--wait] [--timeout=S]\n"
