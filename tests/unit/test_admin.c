@@ -2,6 +2,7 @@
 /*
  * Commands about VMs that change something or wait, over fake VMs.
  *
+ * Sources: kernel/console/termfilter.c
  * Sources: tests/unit/shell_fakes.c kernel/console/shell.c
  * Sources: kernel/console/shell_parse.c kernel/console/shell_out.c
  * Sources: kernel/console/complete.c kernel/console/conrow.c
