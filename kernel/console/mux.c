@@ -155,7 +155,9 @@ void mux_run(struct mux_console *c)
 	c->ops->listen(c, NULL);
 	nr_lines = conrow_unmute();
 	/* Colours that were left on are not the shell's. */
-	say("\x1b[0m\r\n[shell; Ctrl-T returns to %s]\r\n", c->name);
+	if (c->raw || s.filter.coloured)
+		say("\x1b[0m");
+	say("\r\n[shell; Ctrl-T returns to %s]\r\n", c->name);
 	if (nr_lines)
 		say("[%u log lines meanwhile: `log %u` shows them]\r\n",
 		    nr_lines, nr_lines);

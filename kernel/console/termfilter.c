@@ -138,8 +138,10 @@ static void csi(struct term_filter *f, struct out *o, unsigned char c)
 	if (c < 0x40)
 		return;
 	f->state = GROUND;
-	if (csi_is_harmless(f, c))
-		emit(o, f->held, f->nr_held);
+	if (!csi_is_harmless(f, c))
+		return;
+	emit(o, f->held, f->nr_held);
+	f->coloured |= c == 'm';
 }
 
 static void escape(struct term_filter *f, struct out *o, unsigned char c)

@@ -19,6 +19,7 @@ struct term_filter {
 	unsigned nr_held;    /* of a sequence whose end has not come yet */
 	unsigned nr_wanted;  /* bytes that a UTF-8 character still lacks */
 	unsigned nr_dropped; /* of a string such as a title */
+	bool coloured;	     /* a colour has passed: it may still be on */
 	char held[TERM_FILTER_HELD];
 };
 

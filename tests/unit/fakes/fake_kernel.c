@@ -70,13 +70,14 @@ WEAK void log_emit(enum log_level level, const char *room, const char *fmt, ...)
 WEAK void log_guest(struct log_source *s, enum log_level level,
 		    const char *room, const char *fmt, ...)
 {
+	char text[sizeof(fake_log_last)];
 	va_list ap;
 
 	(void)s;
 	va_start(ap, fmt);
-	vsnprintf(fake_log_last, sizeof(fake_log_last), fmt, ap);
+	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	log_emit(level, room, "%s", fake_log_last);
+	log_emit(level, room, "%s", text);
 }
 
 WEAK bool ratelimit_ok(struct ratelimit *rl, uint32_t burst, uint32_t *dropped)
