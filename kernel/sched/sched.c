@@ -104,7 +104,7 @@ static void charge(struct cpu_sched *s)
 static void slice_over(struct timer *t)
 {
 	(void)t;
-	this_cpu()->need_resched = 1;
+	WRITE_ONCE(this_cpu()->need_resched, 1);
 }
 
 /*
@@ -387,11 +387,12 @@ void sched_thread_begin(void)
 static bool own_claim(const struct cpu_sched *s, bool stays, uint64_t *v)
 {
 	bool waits = READ_ONCE(s->first.class) == THREAD_VCPU;
+	uint64_t first = READ_ONCE(s->first.vruntime);
 
 	if (stays)
 		*v = fair_hint_now(&s->hint, rdtsc(), READ_ONCE(clock));
-	if (waits && (!stays || prioq_before(s->first.vruntime, *v)))
-		*v = s->first.vruntime;
+	if (waits && (!stays || prioq_before(first, *v)))
+		*v = first;
 	return stays || waits;
 }
 
@@ -466,7 +467,7 @@ static void set_current(struct cpu_sched *s, struct thread *next)
 	}
 	publish(&s->hint, s, next);
 	this_cpu()->current = next;
-	this_cpu()->need_resched = 0;
+	WRITE_ONCE(this_cpu()->need_resched, 0);
 	if (next == s->idle)
 		__atomic_fetch_or(&idle_mask, bit, __ATOMIC_SEQ_CST);
 	else if (READ_ONCE(idle_mask) & bit)

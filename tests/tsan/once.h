@@ -11,7 +11,7 @@
 
 #include "kernel/lib/compiler.h"
 
-void tsan_perturb(void); /* tests/tsan/threads.c */
+void tsan_perturb(void); /* tests/tsan/perturb.c */
 
 #undef READ_ONCE
 #undef WRITE_ONCE

@@ -4,7 +4,6 @@
  * archive by tests that call thread_create().
  */
 #include <pthread.h>
-#include <sched.h>
 #include <semaphore.h>
 #include <stdlib.h>
 
@@ -23,16 +22,6 @@ struct host_thread {
 
 static _Thread_local struct host_thread *self;
 static uint32_t next_cpu = 1; /* 0 is main()'s [atomic] */
-
-void tsan_perturb(void)
-{
-	static _Thread_local uint32_t state;
-
-	if (!state)
-		state = (uint32_t)(uintptr_t)&state >> 4;
-	if (tsan_random(&state) % 16 == 0)
-		sched_yield();
-}
 
 static struct host_thread *new_thread(void)
 {

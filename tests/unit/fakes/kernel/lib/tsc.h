@@ -14,7 +14,7 @@ extern uint64_t fake_tsc;
 
 static inline uint64_t rdtsc(void)
 {
-	return fake_tsc;
+	return __atomic_load_n(&fake_tsc, __ATOMIC_RELAXED);
 }
 
 #endif

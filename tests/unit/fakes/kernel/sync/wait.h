@@ -14,7 +14,7 @@
 
 static inline bool need_resched(void)
 {
-	return this_cpu()->need_resched;
+	return READ_ONCE(this_cpu()->need_resched);
 }
 
 #endif
