@@ -78,6 +78,7 @@ struct vm {
 	struct vcpu *vcpus[CONFIG_MAX_VCPUS];
 	uint32_t nr_vcpus;
 	struct sched_group share; /* of the CPUs; the vCPUs' threads use it */
+	uint64_t timer_pace;	  /* [atomic] vmx/devices/guest_timer.c */
 	struct vm_devices *dev;
 	/*
 	 * What MEM_TARGET answers; NULL: memdev.c must be asked, as there is no

@@ -4,6 +4,7 @@
  * a run that ports can ask for.
  *
  * Sources: vmx/devices/lapic.c vmx/devices/lapic_regs.c vmx/devices/lapic_ipi.c
+ * Sources: vmx/devices/guest_timer.c
  * Sources: vmx/devices/lapic_timer.c vmx/devices/irq.c vmx/devices/ioapic.c
  * Sources: kernel/lib/calendar.c
  * Sources: vmx/devices/pic.c vmx/devices/pit.c vmx/devices/rtc.c

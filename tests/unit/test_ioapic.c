@@ -3,6 +3,7 @@
  * The virtual IOAPIC and the 8259 pair: what reaches a processor, and when.
  *
  * Sources: vmx/devices/lapic.c vmx/devices/lapic_regs.c vmx/devices/lapic_ipi.c
+ * Sources: vmx/devices/guest_timer.c
  * Sources: vmx/devices/lapic_timer.c vmx/devices/irq.c vmx/devices/ioapic.c
  * Sources: vmx/devices/pic.c
  */

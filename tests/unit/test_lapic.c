@@ -4,6 +4,7 @@
  * which accesses fault, messages.
  *
  * Sources: vmx/devices/lapic.c vmx/devices/lapic_regs.c vmx/devices/lapic_ipi.c
+ * Sources: vmx/devices/guest_timer.c
  * Sources: vmx/devices/lapic_timer.c vmx/devices/irq.c vmx/devices/ioapic.c
  * Sources: vmx/devices/pic.c
  */
@@ -111,6 +112,8 @@ static int setup(void **state)
 	fake_tsc = 1000000;
 	fake_vm.dev = &dev;
 	fake_vm.tsc_offset = -500000ull;
+	fake_vm.timer_pace = 0;
+	fake_vm.share.extra = 0;
 	dev.vm = &fake_vm;
 	irqchip_init(&dev.irqchip);
 	fake_vm_create(FAKE_NR_VCPUS);
@@ -514,7 +517,7 @@ static void init_keeps_mode_and_loses_interrupts(void **state)
 	assert_int_equal(rd(1, SVR), 0xff);
 	assert_int_equal(rd(1, LVT_TIMER), MASKED);
 	assert_int_equal(lapic_pending_vector(apic(1)), -1);
-	assert_false(apic(1)->timer.armed);
+	assert_false(apic(1)->timer.host.armed);
 }
 
 /* ---- timer ---- */
@@ -546,7 +549,7 @@ static void oneshot_counts_down_once(void **state)
 	assert_true(take(0x30));
 	assert_int_equal(rd(0, TMCCT), 0);
 	assert_int_equal(rd(0, TMICT), 1000);
-	assert_false(apic(0)->timer.armed);
+	assert_false(apic(0)->timer.host.armed);
 	fake_clock_advance(1000000);
 	assert_false(take(0x30));
 }
@@ -576,23 +579,91 @@ static void periodic_agrees_with_the_model(void **state)
 		assert_int_equal(rd(0, TMCCT), period - t % period);
 	}
 	wr(0, TMICT, 0);
-	assert_false(apic(0)->timer.armed);
+	assert_false(apic(0)->timer.host.armed);
 }
 
-static void a_very_fast_periodic_timer_is_slowed_down(void **state)
+/* ---- timers don't occupy the host ---- */
+
+#define GAP 100000u /* ticks between firings of one VM's timers */
+
+static void start_fastest(unsigned cpu)
+{
+	enable(cpu, EN_X2APIC);
+	wr(cpu, TDCR, 0xb);
+	wr(cpu, LVT_TIMER, PERIODIC | 0x31);
+	wr(cpu, TMICT, 1);
+}
+
+static unsigned take_all(void)
+{
+	unsigned taken = 0;
+
+	for (unsigned cpu = 0; cpu < FAKE_NR_VCPUS; cpu++) {
+		if (lapic_pending_vector(apic(cpu)) != 0x31)
+			continue;
+		lapic_accept(apic(cpu), 0x31);
+		wr(cpu, EOI, 0);
+		taken++;
+	}
+	return taken;
+}
+
+static void the_fastest_timers_share_one_pace(void **state)
+{
+	unsigned taken[2] = { 0, 0 };
+
+	(void)state;
+	for (unsigned all = 0; all < 2; all++) {
+		for (unsigned cpu = 0; cpu < (all ? FAKE_NR_VCPUS : 1); cpu++)
+			start_fastest(cpu);
+		for (unsigned i = 0; i < 10000; i++) {
+			fake_clock_advance(GAP / 100);
+			taken[all] += take_all();
+		}
+	}
+	/* A hundred gaps, and a few of the tolerance at the beginning. */
+	assert_in_range(taken[0], 95, 125);
+	assert_in_range(taken[1], 95, 125);
+	/* All of it is on the VM's account. */
+	assert_true(fake_vm.share.extra >= 1000 * (taken[0] + taken[1]));
+}
+
+static void no_host_timer_while_an_interrupt_waits(void **state)
+{
+	(void)state;
+	start_fastest(0);
+	fake_clock_advance(GAP);
+	assert_int_equal(lapic_pending_vector(apic(0)), 0x31);
+	assert_false(apic(0)->timer.host.armed);
+	fake_clock_advance(1000 * GAP);
+	/* Those that nobody took were one; the next period goes on. */
+	assert_true(take(0x31));
+	assert_true(apic(0)->timer.host.armed);
+	assert_false(take(0x31));
+	fake_clock_advance(2 * GAP);
+	assert_true(take(0x31));
+	/* Another vector is another matter. */
+	fake_clock_advance(2 * GAP);
+	assert_false(apic(0)->timer.host.armed);
+	wr(0, LVT_TIMER, PERIODIC | 0x32);
+	assert_true(apic(0)->timer.host.armed);
+}
+
+/* One-shot timers set anew again and again are no way around it. */
+static void setting_a_timer_anew_gives_no_earlier_turn(void **state)
 {
 	unsigned taken = 0;
 
 	(void)state;
 	enable(0, EN_X2APIC);
 	wr(0, TDCR, 0xb);
-	wr(0, LVT_TIMER, PERIODIC | 0x31);
-	wr(0, TMICT, 1);
-	for (unsigned i = 0; i < 1000; i++) {
-		fake_clock_advance(1000);
+	wr(0, LVT_TIMER, 0x31);
+	for (unsigned i = 0; i < 10000; i++) {
+		wr(0, TMICT, 1 + i % 7);
+		fake_clock_advance(GAP / 100);
 		taken += take(0x31);
 	}
-	assert_in_range(taken, 40, 60); /* 1 ms at 20 us */
+	assert_in_range(taken, 95, 125);
 }
 
 static void a_masked_timer_runs_without_a_host_timer(void **state)
@@ -602,16 +673,16 @@ static void a_masked_timer_runs_without_a_host_timer(void **state)
 	wr(0, TDCR, 0xb);
 	wr(0, LVT_TIMER, PERIODIC | MASKED | 0x31);
 	wr(0, TMICT, 1000000);
-	assert_false(apic(0)->timer.armed);
+	assert_false(apic(0)->timer.host.armed);
 	fake_clock_advance(2300000);
 	assert_int_equal(rd(0, TMCCT), 700000);
 	wr(0, LVT_TIMER, PERIODIC | 0x31);
-	assert_true(apic(0)->timer.armed);
+	assert_true(apic(0)->timer.host.armed);
 	assert_false(take(0x31));
 	fake_clock_advance(700000);
 	assert_true(take(0x31));
 	wr(0, LVT_TIMER, PERIODIC | MASKED | 0x31);
-	assert_false(apic(0)->timer.armed);
+	assert_false(apic(0)->timer.host.armed);
 }
 
 static void mode_change_keeps_the_count(void **state)
@@ -638,7 +709,7 @@ static void mode_change_keeps_the_count(void **state)
 	wr(0, TMICT, 1000);
 	wr(0, LVT_TIMER, DEADLINE | 0x31);
 	assert_int_equal(rd(0, TMICT), 0);
-	assert_false(apic(0)->timer.armed);
+	assert_false(apic(0)->timer.host.armed);
 }
 
 static void divide_change_keeps_the_count(void **state)
@@ -679,7 +750,7 @@ static void deadline_fires_at_the_guest_tsc(void **state)
 	/* Disarmed. */
 	lapic_tsc_deadline_write(apic(0), vm_guest_tsc(&fake_vm) + 5000);
 	lapic_tsc_deadline_write(apic(0), 0);
-	assert_false(apic(0)->timer.armed);
+	assert_false(apic(0)->timer.host.armed);
 	/* For ever. */
 	lapic_tsc_deadline_write(apic(0), ~0ull);
 	fake_clock_advance(1000000000);
@@ -747,7 +818,9 @@ int main(void)
 		T(init_keeps_mode_and_loses_interrupts),
 		T(oneshot_counts_down_once),
 		T(periodic_agrees_with_the_model),
-		T(a_very_fast_periodic_timer_is_slowed_down),
+		T(the_fastest_timers_share_one_pace),
+		T(no_host_timer_while_an_interrupt_waits),
+		T(setting_a_timer_anew_gives_no_earlier_turn),
 		T(a_masked_timer_runs_without_a_host_timer),
 		T(mode_change_keeps_the_count),
 		T(divide_change_keeps_the_count),

@@ -4,6 +4,7 @@
  * fake clock (1 tick = 1 ns).
  *
  * Sources: vmx/devices/lapic.c vmx/devices/lapic_regs.c vmx/devices/lapic_ipi.c
+ * Sources: vmx/devices/guest_timer.c
  * Sources: vmx/devices/lapic_timer.c vmx/devices/irq.c vmx/devices/ioapic.c
  * Sources: kernel/lib/calendar.c
  * Sources: vmx/devices/pic.c vmx/devices/pit.c vmx/devices/rtc.c
@@ -44,6 +45,7 @@ static int setup(void **state)
 	dev.vm = &fake_vm;
 	fake_vm.dev = &dev;
 	fake_tsc = 5 * S;
+	fake_vm.timer_pace = 0;
 	boot_epoch = 0;
 	irqchip_init(&dev.irqchip);
 	pit_init(&dev.pit, &fake_vm);
@@ -123,7 +125,7 @@ static void channel0_ticks(void **state)
 	assert_in_range(pit_count(0), 1, 11932);
 	/* Stopped: no host timer any more. */
 	pit_wr(0x43, 0x30);
-	assert_false(dev.pit.timer.armed);
+	assert_false(dev.pit.timer.host.armed);
 	fake_clock_advance(S);
 	assert_false(timer_edge());
 }
@@ -139,7 +141,7 @@ static void channel0_oneshot_raises_once(void **state)
 	assert_false(irq_is_high(0));
 	fake_clock_advance(200000);
 	assert_true(irq_is_high(0));
-	assert_false(dev.pit.timer.armed);
+	assert_false(dev.pit.timer.host.armed);
 	pit_wr(0x43, 0x30);
 	assert_false(irq_is_high(0));
 }
@@ -286,7 +288,7 @@ static void clock_interrupts(void **state)
 	unsigned n = 0;
 
 	(void)state;
-	assert_false(dev.rtc.timer.armed);
+	assert_false(dev.rtc.timer.host.armed);
 	/* Update-ended: once a second, until register C is read. */
 	(void)rtc_rd(0x0c);
 	rtc_wr(0x0b, 0x12);
@@ -315,7 +317,7 @@ static void clock_interrupts(void **state)
 	fake_clock_advance(1200 * MS);
 	assert_true(irq_is_high(8));
 	rtc_wr(0x0b, 0x02);
-	assert_false(dev.rtc.timer.armed);
+	assert_false(dev.rtc.timer.host.armed);
 }
 
 /* ---- ACPI ---- */

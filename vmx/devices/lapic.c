@@ -232,6 +232,9 @@ void lapic_accept(struct lapic *l, int vector)
 	l->isr_top = vector;
 	lapic_update_ppr(l);
 	pending_settle(l);
+	/* Pairs with rearm() in lapic_timer.c: IRR first, then this. */
+	if (__atomic_load_n(&l->timer_waits, __ATOMIC_SEQ_CST))
+		lapic_timer_taken(l);
 }
 
 void lapic_eoi(struct lapic *l)

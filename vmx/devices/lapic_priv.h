@@ -19,6 +19,7 @@
 #include "kernel/sched/clock.h"
 #include "kernel/sync/spinlock.h"
 #include "vmx/devices/devices.h"
+#include "vmx/devices/guest_timer.h"
 #include "vmx/devices/lapic.h"
 
 /* Registers by their x2APIC number: MSR - 0x800, MMIO offset / 16. */
@@ -118,12 +119,13 @@ struct lapic {
 	uint32_t esr_pending;
 	uint32_t nr_nmis; /* not taken yet */
 
-	struct spinlock lock; /* LOCK_LAPIC, irqsave */
-	struct timer timer;   /* armed only while the guest's timer is */
-	uint32_t tmict;	      /* [lock] */
-	uint32_t tdcr;	      /* [lock] */
-	uint64_t expire;      /* [lock] host TSC of the next expiry, 0: off */
-	uint64_t deadline;    /* [lock] guest TSC as written, 0: off */
+	struct spinlock lock;	  /* LOCK_LAPIC, irqsave */
+	struct guest_timer timer; /* armed only while the guest's is */
+	bool timer_waits;  /* re-armed when its interrupt is taken [atomic] */
+	uint32_t tmict;	   /* [lock] */
+	uint32_t tdcr;	   /* [lock] */
+	uint64_t expire;   /* [lock] host TSC of the next expiry, 0: off */
+	uint64_t deadline; /* [lock] guest TSC as written, 0: off */
 };
 
 /* What one interrupt message says. */
@@ -166,6 +168,12 @@ void lapic_update_ppr(struct lapic *l);
 void lapic_recheck(struct lapic *l);
 /* End of the highest interrupt in service. Own thread. */
 void lapic_eoi(struct lapic *l);
+static inline bool lapic_irr_has(const struct lapic *l, uint8_t vector)
+{
+	return __atomic_load_n(&l->irr[vector >> 6], __ATOMIC_SEQ_CST) &
+	       BIT(vector & 63);
+}
+
 /* Adds a fixed interrupt (vector >= 16) to IRR, without waking. Any context. */
 void lapic_set_irr(struct lapic *l, uint8_t vector, bool level);
 /* Records an error and raises the error interrupt. Any context. */
@@ -188,6 +196,8 @@ void lapic_timer_set_initial(struct lapic *l, uint32_t count);
 void lapic_timer_set_divide(struct lapic *l, uint32_t tdcr);
 uint32_t lapic_timer_initial(struct lapic *l);
 uint32_t lapic_timer_current(struct lapic *l);
+/* The guest took the interrupt that a periodic timer waited for. Own thread. */
+void lapic_timer_taken(struct lapic *l);
 /* Writes the timer's LVT entry (mask and mode change with it). */
 void lapic_timer_set_lvt(struct lapic *l, uint32_t lvt);
 

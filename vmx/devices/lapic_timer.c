@@ -9,15 +9,10 @@
  * follows.
  *
  * Invariant: whenever the lock is free, the host timer is armed exactly if
- * the guest's timer runs and is not masked; a masked one is only arithmetic.
+ * the guest's timer runs, is not masked, and no interrupt of a periodic one
+ * waits to be taken; all else is only arithmetic.
  */
 #include "vmx/devices/lapic_priv.h"
-
-/*
- * A periodic timer faster than this would keep the host busy with a guest's
- * clock; periods in between are merged, as on a slow machine.
- */
-#define MIN_PERIOD_NS 20000u
 
 /* SDM, "Divide Configuration Register": bits 0, 1 and 3; 111b divides by 1. */
 static unsigned divide_shift(uint32_t tdcr)
@@ -40,17 +35,14 @@ static uint64_t add_saturated(uint64_t a, uint64_t b)
 	return a + b < a ? ~0ull : a + b;
 }
 
-/* Lets an expiry that is due happen. [lock] */
-static void settle(struct lapic *l, uint64_t now)
+/* Past the expiries up to now: to the next one, if any. [lock] */
+static void skip_expired(struct lapic *l, uint64_t now)
 {
-	uint64_t period;
+	uint64_t period = period_ticks(l);
 
 	if (!l->expire || now < l->expire)
 		return;
-	if (!is_masked(l))
-		lapic_local_event(l, APIC_LVT_TIMER);
 	l->deadline = 0;
-	period = period_ticks(l);
 	if (lapic_timer_mode(l) != APIC_TIMER_PERIODIC || !period) {
 		l->expire = 0;
 		return;
@@ -60,19 +52,40 @@ static void settle(struct lapic *l, uint64_t now)
 		l->expire += (now - l->expire) / period * period + period;
 }
 
-/* Arms the host timer if one is needed; false: cancel it, unlocked. [lock] */
-static bool rearm(struct lapic *l, uint64_t now)
+/* Lets an expiry that is due happen. [lock] */
+static void settle(struct lapic *l, uint64_t now)
 {
-	uint64_t at = l->expire;
+	if (!l->expire || now < l->expire)
+		return;
+	if (!is_masked(l))
+		lapic_local_event(l, APIC_LVT_TIMER);
+	skip_expired(l, now);
+}
 
-	if (!at || is_masked(l))
-		return false;
+/*
+ * While the last interrupt of a periodic timer is not taken the next ones merge
+ * with it: nothing to fire for until lapic_accept() has taken it. [lock]
+ */
+static bool waits_until_taken(struct lapic *l)
+{
+	uint8_t vector = (uint8_t)lapic_lvt(l, APIC_LVT_TIMER);
+	bool waits = false;
+
 	if (lapic_timer_mode(l) == APIC_TIMER_PERIODIC) {
-		uint64_t soonest = now + ns_to_tsc(MIN_PERIOD_NS);
-
-		at = max(at, soonest);
+		__atomic_store_n(&l->timer_waits, true, __ATOMIC_SEQ_CST);
+		waits = lapic_irr_has(l, vector);
 	}
-	timer_arm(&l->timer, at);
+	if (!waits)
+		WRITE_ONCE(l->timer_waits, false);
+	return waits;
+}
+
+/* Arms the host timer if one is needed; false: cancel it, unlocked. [lock] */
+static bool rearm(struct lapic *l)
+{
+	if (!l->expire || is_masked(l) || waits_until_taken(l))
+		return false;
+	guest_timer_arm(&l->timer, l->expire);
 	return true;
 }
 
@@ -86,27 +99,36 @@ static void finish(struct lapic *l, uint64_t now, uint64_t flags)
 	bool is_armed;
 
 	settle(l, now);
-	is_armed = rearm(l, now);
+	is_armed = rearm(l);
 	spin_unlock_irqrestore(&l->lock, flags);
-	if (!is_armed && READ_ONCE(l->timer.armed))
-		timer_cancel(&l->timer);
+	if (!is_armed && guest_timer_is_armed(&l->timer))
+		guest_timer_cancel(&l->timer);
 }
 
 /* Interrupt context. */
-static void timer_fn(struct timer *t)
+static void timer_fn(struct guest_timer *t)
 {
 	struct lapic *l = container_of(t, struct lapic, timer);
 	uint64_t flags = spin_lock_irqsave(&l->lock);
 	uint64_t now = rdtsc();
 
 	settle(l, now);
-	(void)rearm(l, now);
+	(void)rearm(l);
 	spin_unlock_irqrestore(&l->lock, flags);
 }
 
 void lapic_timer_init(struct lapic *l)
 {
-	timer_init(&l->timer, timer_fn);
+	guest_timer_init(&l->timer, l->vm, timer_fn);
+}
+
+void lapic_timer_taken(struct lapic *l)
+{
+	uint64_t flags = spin_lock_irqsave(&l->lock);
+
+	skip_expired(l, rdtsc());
+	(void)rearm(l);
+	spin_unlock_irqrestore(&l->lock, flags);
 }
 
 void lapic_timer_reset(struct lapic *l)
@@ -117,8 +139,9 @@ void lapic_timer_reset(struct lapic *l)
 	l->deadline = 0;
 	l->tmict = 0;
 	l->tdcr = 0;
+	WRITE_ONCE(l->timer_waits, false);
 	spin_unlock_irqrestore(&l->lock, flags);
-	timer_cancel(&l->timer);
+	guest_timer_cancel(&l->timer);
 }
 
 void lapic_timer_destroy(struct lapic *l)

@@ -84,7 +84,7 @@ static void arm(struct pit *pit, uint64_t now)
 {
 	uint64_t wait = pit->next_irq > now ? pit->next_irq - now : 0;
 
-	timer_arm(&pit->timer, rdtsc() + ticks_to_tsc(wait));
+	guest_timer_arm(&pit->timer, rdtsc() + ticks_to_tsc(wait));
 }
 
 /* [lock] */
@@ -112,7 +112,7 @@ static void fire(struct pit *pit, uint64_t now)
 }
 
 /* Interrupt context. */
-static void timer_fn(struct timer *t)
+static void timer_fn(struct guest_timer *t)
 {
 	struct pit *pit = container_of(t, struct pit, timer);
 	uint64_t flags = spin_lock_irqsave(&pit->lock);
@@ -278,10 +278,10 @@ void pit_pio_write(struct vm_devices *d, uint16_t port, uint8_t val)
 		write_control(pit, val);
 	else
 		write_count(pit, n, val);
-	idle = !pit->next_irq && pit->timer.armed;
+	idle = !pit->next_irq && guest_timer_is_armed(&pit->timer);
 	spin_unlock_irqrestore(&pit->lock, flags);
 	if (idle)
-		timer_cancel(&pit->timer);
+		guest_timer_cancel(&pit->timer);
 }
 
 /* Bits: 0 gate of channel 2, 1 speaker, 4 refresh, 5 output of channel 2. */
@@ -321,7 +321,7 @@ void pit_init(struct pit *pit, struct vm *vm)
 	memset(pit, 0, sizeof(*pit));
 	pit->vm = vm;
 	spin_init(&pit->lock, LOCK_DEVICE_IRQ, "pit");
-	timer_init(&pit->timer, timer_fn);
+	guest_timer_init(&pit->timer, vm, timer_fn);
 	pit_reset(pit);
 }
 
@@ -339,5 +339,5 @@ void pit_reset(struct pit *pit)
 	pit->speaker = false;
 	pit->next_irq = 0;
 	spin_unlock_irqrestore(&pit->lock, flags);
-	timer_cancel(&pit->timer);
+	guest_timer_cancel(&pit->timer);
 }

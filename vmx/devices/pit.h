@@ -3,8 +3,8 @@
 #ifndef VMX_DEVICES_PIT_H
 #define VMX_DEVICES_PIT_H
 
-#include "kernel/sched/clock.h"
 #include "kernel/sync/spinlock.h"
+#include "vmx/devices/guest_timer.h"
 #include "vmx/vm.h"
 
 #define PIT_HZ 1193182ull
@@ -30,9 +30,9 @@ struct pit {
 	struct vm *vm;	      /* [const] */
 	struct spinlock lock; /* LOCK_DEVICE_IRQ, irqsave */
 	struct pit_channel ch[3];
-	bool speaker;	    /* [lock] port 0x61 bit 1 */
-	struct timer timer; /* channel 0's interrupt */
-	uint64_t next_irq;  /* [lock] PIT ticks, 0: none */
+	bool speaker;		  /* [lock] port 0x61 bit 1 */
+	struct guest_timer timer; /* channel 0's interrupt */
+	uint64_t next_irq;	  /* [lock] PIT ticks, 0: none */
 };
 
 void pit_init(struct pit *pit, struct vm *vm);

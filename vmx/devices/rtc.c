@@ -211,12 +211,12 @@ static bool rearm(struct rtc *rtc, uint64_t ns)
 		at = min(at, (ns / period + 1) * period);
 	if (at == ~0ull)
 		return false;
-	timer_arm(&rtc->timer, rdtsc() + ns_to_tsc(at - ns));
+	guest_timer_arm(&rtc->timer, rdtsc() + ns_to_tsc(at - ns));
 	return true;
 }
 
 /* Interrupt context. */
-static void timer_fn(struct timer *t)
+static void timer_fn(struct guest_timer *t)
 {
 	struct rtc *rtc = container_of(t, struct rtc, timer);
 	uint64_t flags = spin_lock_irqsave(&rtc->lock);
@@ -316,11 +316,11 @@ void rtc_pio_write(struct vm_devices *d, uint16_t port, uint8_t val)
 
 		settle(rtc, ns);
 		write_reg(rtc, rtc->index, val, ns);
-		idle = !rearm(rtc, ns) && rtc->timer.armed;
+		idle = !rearm(rtc, ns) && guest_timer_is_armed(&rtc->timer);
 	}
 	spin_unlock_irqrestore(&rtc->lock, flags);
 	if (idle)
-		timer_cancel(&rtc->timer);
+		guest_timer_cancel(&rtc->timer);
 }
 
 void rtc_stop(struct rtc *rtc)
@@ -329,7 +329,7 @@ void rtc_stop(struct rtc *rtc)
 
 	rtc->ram[R_B] &= (uint8_t)~ENABLES;
 	spin_unlock_irqrestore(&rtc->lock, flags);
-	timer_cancel(&rtc->timer);
+	guest_timer_cancel(&rtc->timer);
 }
 
 /* The clock is battery-backed: a reset stops only interrupts. */
@@ -345,7 +345,7 @@ void rtc_init(struct rtc *rtc, struct vm *vm)
 	memset(rtc, 0, sizeof(*rtc));
 	rtc->vm = vm;
 	spin_init(&rtc->lock, LOCK_DEVICE_IRQ, "rtc");
-	timer_init(&rtc->timer, timer_fn);
+	guest_timer_init(&rtc->timer, vm, timer_fn);
 	rtc->ram[R_A] = A_DEFAULT;
 	rtc->ram[R_B] = B_24H;
 	/* 640 KiB of base memory, as firmware records it. */

@@ -3,8 +3,8 @@
 #ifndef VMX_DEVICES_RTC_H
 #define VMX_DEVICES_RTC_H
 
-#include "kernel/sched/clock.h"
 #include "kernel/sync/spinlock.h"
+#include "vmx/devices/guest_timer.h"
 #include "vmx/vm.h"
 
 struct rtc {
@@ -15,7 +15,7 @@ struct rtc {
 	int64_t offset;	      /* [lock] guest's clock - host's, seconds */
 	uint64_t seen_second; /* [lock] last second that events were seen for */
 	uint64_t next_tick;   /* [lock] ns of the next periodic interrupt */
-	struct timer timer;   /* armed only while an interrupt is enabled */
+	struct guest_timer timer; /* armed only while an interrupt is enabled */
 };
 
 void rtc_init(struct rtc *rtc, struct vm *vm);

@@ -311,6 +311,11 @@ WEAK void mutex_unlock(struct mutex *m)
 	m->owner = NULL;
 }
 
+WEAK void sched_group_charge(struct sched_group *g, uint64_t ticks)
+{
+	g->extra += ticks;
+}
+
 /* ---- clock and timers ---- */
 
 uint64_t fake_tsc;
