@@ -232,8 +232,8 @@ static void start_init_thread(void)
 void cpu_start_work(void)
 {
 	timer_init_cpu();
+	smp_join();
 	sched_init_cpu(&idle_threads[cpu_id()]);
-	smp_cpu_online();
 	sched_idle();
 }
 

@@ -42,7 +42,7 @@ uint32_t nr_cpus = 1;
 
 static uint8_t boot_ist[IST_NR][IST_STACK_PAGES * PAGE_SIZE] ALIGNED(16);
 static void *ist_tops[MAX_CPUS][IST_NR]; /* [const once the CPU runs] */
-static uint32_t online_cpus = 1;	 /* [atomic] */
+static struct ap_start *ap_start;	 /* [const once set] */
 static uint64_t ap_tsc; /* what the newest AP's TSC showed [atomic] */
 
 struct cpu *cpu_of(uint32_t id)
@@ -118,21 +118,55 @@ static NORETURN void ap_main(uint64_t id)
 	cpu_start_work();
 }
 
-void smp_cpu_online(void)
+static bool ap_change(enum ap_state from, enum ap_state to)
 {
-	__atomic_store_n(&ap_tsc, rdtsc(), __ATOMIC_RELAXED);
-	__atomic_fetch_add(&online_cpus, 1, __ATOMIC_RELEASE);
+	uint64_t was = from;
+
+	return __atomic_compare_exchange_n(&ap_start->state, &was, (uint64_t)to,
+					   false, __ATOMIC_SEQ_CST,
+					   __ATOMIC_SEQ_CST);
 }
 
-static bool wait_online(uint32_t count, uint32_t us)
+static bool ap_is(enum ap_state state)
+{
+	return __atomic_load_n(&ap_start->state, __ATOMIC_ACQUIRE) == state;
+}
+
+void smp_join(void)
+{
+	__atomic_store_n(&ap_tsc, rdtsc(), __ATOMIC_RELAXED);
+	if (ap_change(AP_CAME, AP_JOINED))
+		return;
+	for (;;)
+		cpu_halt(); /* refused; interrupts are off */
+}
+
+static bool wait_joined(uint32_t us)
 {
 	uint64_t end = rdtsc() + tsc_khz * us / 1000;
 
 	while (rdtsc() < end) {
-		if (__atomic_load_n(&online_cpus, __ATOMIC_ACQUIRE) == count)
+		if (ap_is(AP_JOINED))
 			return true;
 		cpu_pause();
 	}
+	return false;
+}
+
+/*
+ * The CPU did not come in time. From here on it can't join any more, wherever
+ * it is, and INIT stops it; its stacks are not used again. True: it joined just
+ * before.
+ */
+static bool refuse(uint32_t apic)
+{
+	if (!ap_change(AP_ASKED, AP_CLOSED) &&
+	    !wait_joined(ONLINE_TIMEOUT_US) && !ap_change(AP_CAME, AP_CLOSED))
+		return true;
+	if (ap_is(AP_JOINED))
+		return true;
+	apic_send_init(apic);
+	delay_us(INIT_DELAY_US);
 	return false;
 }
 
@@ -163,8 +197,6 @@ static void check_tsc(uint32_t apic, uint64_t before)
 /* Starts the CPU with that APIC ID as number `id`. */
 static bool start_one(hpa_t page, uint32_t id, uint32_t apic)
 {
-	struct ap_start *start =
-		(struct ap_start *)((char *)hpa_to_ptr(page) + PAGE_SIZE) - 1;
 	uint8_t vector = (uint8_t)(page.raw >> PAGE_SHIFT);
 	void *stack_top;
 
@@ -172,17 +204,18 @@ static bool start_one(hpa_t page, uint32_t id, uint32_t apic)
 		log_err("smp", "apic_id=%u no memory to start it", apic);
 		return false;
 	}
-	start->stack_top = (uint64_t)stack_top;
-	start->entry = (uint64_t)ap_main;
-	start->cpu = id;
+	ap_start->stack_top = (uint64_t)stack_top;
+	ap_start->entry = (uint64_t)ap_main;
+	ap_start->cpu = id;
+	__atomic_store_n(&ap_start->state, AP_ASKED, __ATOMIC_SEQ_CST);
 	/* The AP may start running while nr_cpus still leaves it out. */
 	apic_send_init(apic);
 	delay_us(INIT_DELAY_US);
 	apic_send_startup(apic, vector);
-	if (wait_online(id + 1, STARTUP_DELAY_US))
+	if (wait_joined(STARTUP_DELAY_US))
 		return true;
 	apic_send_startup(apic, vector);
-	return wait_online(id + 1, ONLINE_TIMEOUT_US);
+	return wait_joined(ONLINE_TIMEOUT_US) || refuse(apic);
 }
 
 /*
@@ -191,7 +224,6 @@ static bool start_one(hpa_t page, uint32_t id, uint32_t apic)
  */
 MUST_CHECK static int prepare_trampoline(hpa_t *page)
 {
-	struct ap_start *start;
 	uint64_t raw;
 	char *code;
 	int err = mm_take_low_memory(2, &raw);
@@ -204,8 +236,8 @@ MUST_CHECK static int prepare_trampoline(hpa_t *page)
 	memcpy(code, trampoline_start,
 	       (size_t)((uint64_t)trampoline_end - (uint64_t)trampoline_start));
 	memcpy(code + PAGE_SIZE, hpa_to_ptr(hostpt_low_root()), PAGE_SIZE);
-	start = (struct ap_start *)(code + PAGE_SIZE) - 1;
-	start->cr3 = raw + PAGE_SIZE;
+	ap_start = (struct ap_start *)(code + PAGE_SIZE) - 1;
+	ap_start->cr3 = raw + PAGE_SIZE;
 	*page = hpa(raw);
 	return 0;
 }
@@ -240,8 +272,7 @@ void smp_init(const struct boot_cpu *list, uint32_t nr, uint32_t max_cpus)
 		if (!start_one(page, nr_cpus, list[i].apic_id)) {
 			log_err("smp", "apic_id=%u does not start",
 				list[i].apic_id);
-			/* It may come late: its number is not used again. */
-			break;
+			continue;
 		}
 		check_tsc(list[i].apic_id, before);
 		WRITE_ONCE(nr_cpus, nr_cpus + 1);

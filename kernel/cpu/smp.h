@@ -19,11 +19,15 @@ void cpu_init_features(void);
 
 /*
  * Starts the other CPUs of `cpus`, at most max_cpus in all (0: no limit), one
- * after the other. A CPU that does not start is reported and left out.
+ * after the other. A CPU that does not start in time is reported, stopped for
+ * good and left out; the others are started all the same.
  */
 void smp_init(const struct boot_cpu *cpus, uint32_t nr, uint32_t max_cpus);
 
-/* Another CPU, in cpu_start_work(): it takes part from now on. */
-void smp_cpu_online(void);
+/*
+ * Another CPU, in cpu_start_work(), before anybody may see it: it takes part
+ * from now on. Does not return on one that came too late.
+ */
+void smp_join(void);
 
 #endif

@@ -4,10 +4,12 @@
 ;
 ; The last bytes of the page are a struct ap_start. The AP goes straight from
 ; real mode to 64-bit mode on the low root, which maps this page at its own
-; address, then calls ap_start.entry(ap_start.cpu) on ap_start.stack_top.
+; address, then calls ap_start.entry(ap_start.cpu) on ap_start.stack_top. It
+; does so only if it is the one that is asked: a late one must not share the
+; stack of the next.
 %include "offsets.inc"
 
-%define AP_START (4096 - 32)
+%define AP_START (4096 - 40)
 %define CR0_PG	 0x80000000
 %define MSR_EFER 0xc0000080
 
@@ -52,6 +54,10 @@ long_mode:
 	mov	es, eax
 	mov	ss, eax
 	mov	ebx, ebx
+	mov	eax, AP_ASKED
+	mov	ecx, AP_CAME
+	lock cmpxchg [rbx + AP_START + AP_START_STATE], rcx
+	jne	.late
 	mov	rsp, [rbx + AP_START + AP_START_STACK]
 	mov	rdi, [rbx + AP_START + AP_START_CPU]
 	xor	ebp, ebp
@@ -59,6 +65,10 @@ long_mode:
 	push	rbp
 	call	[rbx + AP_START + AP_START_ENTRY]
 	ud2
+.late:
+	cli
+	hlt
+	jmp	.late
 
 	align	8
 gdt:

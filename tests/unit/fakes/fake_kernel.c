@@ -172,6 +172,8 @@ WEAK bool spin_held(const struct spinlock *l)
 	return false;
 }
 
+WEAK struct spinlock spin_chain_end;
+
 WEAK bool spin_any_held(void)
 {
 	return nr_held;
