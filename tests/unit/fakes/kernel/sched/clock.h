@@ -10,7 +10,7 @@
 
 static inline uint64_t timer_next_deadline(void)
 {
-	return this_cpu()->timer_next;
+	return READ_ONCE(this_cpu()->timer_next);
 }
 
 #endif
