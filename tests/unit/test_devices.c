@@ -34,6 +34,7 @@ static struct {
 	unsigned nr_maps, nr_unmaps;
 	int map_err;
 	uint64_t target;
+	unsigned change_after; /* this many looks the target becomes another */
 	uint64_t gfns[GSPACE_BATCH_MAX];
 	unsigned npages, take; /* last batch; how many are good */
 	int batch_err;
@@ -96,6 +97,8 @@ void gspace_get_stats(struct gspace *gs, struct gspace_stats *out)
 {
 	(void)gs;
 	*out = (struct gspace_stats){ .size = 65536, .target = mm.target };
+	if (mm.change_after && --mm.change_after == 0)
+		mm.target = 30000;
 }
 
 const uint64_t *gspace_target(const struct gspace *gs)
@@ -483,6 +486,20 @@ static void memdev_events_by_msi(void **state)
 	assert_false(take_msi());
 }
 
+/* Also when the administrator sets it in the middle of a reset. */
+static void memdev_shows_the_target_after_a_reset(void **state)
+{
+	(void)state;
+	for (unsigned looks = 0; looks <= 2; looks++) {
+		mm.target = 40000;
+		mm.change_after = looks;
+		devices_reset(&fake_vm);
+		assert_int_equal(mm.target, looks ? 30000 : 40000);
+		assert_int_equal(shared()->target_pages, mm.target);
+		assert_int_equal(shared()->size_pages, 65536);
+	}
+}
+
 static void memdev_events_by_inta(void **state)
 {
 	(void)state;
@@ -731,6 +748,7 @@ int main(void)
 		T(pci_enumeration),
 		T(pci_bar_moves_the_page),
 		T(memdev_events_by_msi),
+		T(memdev_shows_the_target_after_a_reset),
 		T(memdev_events_by_inta),
 		T(memdev_batches),
 		T(memdev_statistics),
