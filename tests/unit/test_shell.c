@@ -179,6 +179,8 @@ static const struct {
 	{ "cpu 1", "error: wrong arguments; usage: cpu\n" },
 	{ "vm", "error: wrong arguments; see `help vm`\n" },
 	{ "vm start", "error: wrong arguments; see `help vm`\n" },
+	{ "vm strat web", "error: vm: no 'strat'; did you mean 'start'?\n" },
+	{ "vm frobnicate web", "error: wrong arguments; see `help vm`\n" },
 	{ "vm start wob", "error: no VM 'wob'; did you mean 'web'?\n" },
 	{ "vm start zebra", "error: no VM 'zebra'; `vm list` shows all\n" },
 	{ "vm start web", "error: vm start web: it is running\n" },

@@ -6,6 +6,9 @@
 #include "kernel/console/shell.h"
 #include "vmx/admin/vm_view.h"
 
+/* The words that may follow `vm`, for guesses. */
+void vm_offer_verbs(struct shell_asker *asker);
+
 /* The VM of that name; NULL: said so. */
 struct vm *cmd_find_vm(const struct shell_args *a, const char *name);
 /* For completion: offers the names of all VMs. */

@@ -407,6 +407,8 @@ static int vm_act(const struct shell_args *a, const struct verb *verb)
 
 int cmd_vm(const struct shell_args *a)
 {
+	const char *best;
+
 	if (a->argc < 2)
 		return -EINVAL;
 	if (strcmp(a->argv[1], "list") == 0)
@@ -419,5 +421,9 @@ int cmd_vm(const struct shell_args *a)
 		if (strcmp(a->argv[1], verbs[i].name) == 0)
 			return vm_act(a, &verbs[i]);
 	}
-	return -EINVAL;
+	best = shell_guess(a->argv[1], vm_offer_verbs);
+	if (!best)
+		return -EINVAL;
+	out_fail(a, "vm: no '%.40s'; did you mean '%s'?", a->argv[1], best);
+	return 0;
 }

@@ -17,6 +17,12 @@ void vm_offer_names(struct shell_asker *asker)
 		shell_offer(asker, vm->cfg->name);
 }
 
+void vm_offer_verbs(struct shell_asker *asker)
+{
+	for (size_t i = 0; vm_words[i]; i++)
+		shell_offer(asker, vm_words[i]);
+}
+
 struct vm *cmd_find_vm(const struct shell_args *a, const char *name)
 {
 	struct vm *vm = vm_find(name);
