@@ -70,6 +70,7 @@ FAST(fast_cpuid)
 FAST(fast_hypercall)
 FAST(fast_wrmsr)
 FAST(fast_ept_violation)
+FAST(fast_io)
 
 enum mce_verdict mce_from_guest(void)
 {

@@ -41,6 +41,14 @@ int gspace_fault(struct gspace *gs, gfn_t g, enum gspace_access a,
 	return fault_result;
 }
 
+bool fast_eoi(struct vcpu *vcpu, gpa_t at)
+{
+	(void)vcpu;
+	(void)at;
+	fail_msg("no test writes to the EOI register");
+	return false;
+}
+
 void gspace_wait_memory(struct gspace *gs, bool (*stop)(void *arg), void *arg)
 {
 	(void)gs;
