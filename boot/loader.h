@@ -74,7 +74,7 @@ MUST_CHECK int cpus_collect(struct boot_info *bi);
 
 /* ---- paging.c ---- */
 /*
- * Page tables as boot_info.h promises, for RAM below max_ram; kernel_vma is
+ * Page tables as boot_info.h promises, for all RAM; kernel_vma is
  * mapped to bi->kernel_base. -ENOMEM.
  */
 MUST_CHECK int paging_build(struct boot_info *bi, uint64_t kernel_vma);

@@ -59,8 +59,9 @@ static const char *feature_control_open(void)
 	return NULL;
 }
 
+enum control { CTL_PIN, CTL_CPU, CTL_CPU2, CTL_EXIT, CTL_ENTRY, NR_CTL };
+
 struct control_need {
-	uint32_t *word;
 	uint32_t msr, true_msr; /* true_msr 0: there is none */
 	uint32_t must, want;
 	const char *name;
@@ -71,23 +72,25 @@ struct control_need {
 	 CPU_UNCOND_IO | CPU_MSR_BITMAPS | CPU_MWAIT | CPU_MONITOR |           \
 	 CPU_RDPMC | CPU_SECONDARY | CPU_INTR_WINDOW | CPU_NMI_WINDOW)
 
-static const struct control_need control_needs[] = {
-	{ &vmx_controls.pin, MSR_VMX_PINBASED, MSR_VMX_TRUE_PINBASED,
-	  PIN_EXT_INTR | PIN_NMI | PIN_VIRTUAL_NMI, PIN_PREEMPTION_TIMER,
-	  "pin-based controls (interrupt and NMI exiting, virtual NMIs)" },
-	{ &vmx_controls.cpu, MSR_VMX_PROCBASED, MSR_VMX_TRUE_PROCBASED,
-	  CPU_MUST, 0, "primary processor-based controls" },
-	{ &vmx_controls.cpu2, MSR_VMX_PROCBASED2, 0,
-	  CPU2_EPT | CPU2_VPID | CPU2_UNRESTRICTED,
-	  CPU2_RDTSCP | CPU2_INVPCID | CPU2_WBINVD,
-	  "EPT, VPID or unrestricted guest" },
-	{ &vmx_controls.exit, MSR_VMX_EXIT, MSR_VMX_TRUE_EXIT,
-	  EXIT_SAVE_DEBUG | EXIT_HOST_64 | EXIT_SAVE_PAT | EXIT_LOAD_PAT |
-		  EXIT_SAVE_EFER | EXIT_LOAD_EFER,
-	  0, "VM-exit controls (64-bit host, PAT and EFER switching)" },
-	{ &vmx_controls.entry, MSR_VMX_ENTRY, MSR_VMX_TRUE_ENTRY,
-	  ENTRY_LOAD_DEBUG | ENTRY_LOAD_PAT | ENTRY_LOAD_EFER, 0,
-	  "VM-entry controls (PAT and EFER switching)" },
+static const struct control_need control_needs[NR_CTL] = {
+	[CTL_PIN] = { MSR_VMX_PINBASED, MSR_VMX_TRUE_PINBASED,
+		      PIN_EXT_INTR | PIN_NMI | PIN_VIRTUAL_NMI,
+		      PIN_PREEMPTION_TIMER,
+		      "pin-based controls (interrupt and NMI exiting, virtual NMIs)" },
+	[CTL_CPU] = { MSR_VMX_PROCBASED, MSR_VMX_TRUE_PROCBASED, CPU_MUST, 0,
+		      "primary processor-based controls" },
+	[CTL_CPU2] = { MSR_VMX_PROCBASED2, 0,
+		       CPU2_EPT | CPU2_VPID | CPU2_UNRESTRICTED,
+		       CPU2_RDTSCP | CPU2_INVPCID | CPU2_WBINVD,
+		       "EPT, VPID or unrestricted guest" },
+	[CTL_EXIT] = { MSR_VMX_EXIT, MSR_VMX_TRUE_EXIT,
+		       EXIT_SAVE_DEBUG | EXIT_HOST_64 | EXIT_SAVE_PAT |
+			       EXIT_LOAD_PAT | EXIT_SAVE_EFER | EXIT_LOAD_EFER,
+		       0,
+		       "VM-exit controls (64-bit host, PAT and EFER switching)" },
+	[CTL_ENTRY] = { MSR_VMX_ENTRY, MSR_VMX_TRUE_ENTRY,
+			ENTRY_LOAD_DEBUG | ENTRY_LOAD_PAT | ENTRY_LOAD_EFER, 0,
+			"VM-entry controls (PAT and EFER switching)" },
 };
 
 /*
@@ -174,31 +177,32 @@ static const char *basic_check(struct vmx_controls *c)
 	return NULL;
 }
 
-/*
- * Fills *c from this CPU's MSRs. NULL, or what is missing. `control_needs`
- * holds pointers into vmx_controls; for another structure they are rebased.
- */
+static const char *controls_read(struct vmx_controls *c)
+{
+	bool have_true = (rdmsr(MSR_VMX_BASIC) & BIT(55)) != 0;
+	uint32_t word[NR_CTL];
+
+	for (unsigned i = 0; i < NR_CTL; i++) {
+		if (i == CTL_CPU2 && !(rdmsr(MSR_VMX_PROCBASED) >> 63))
+			return "secondary processor-based controls";
+		if (!control_compute(&control_needs[i], have_true, &word[i]))
+			return control_needs[i].name;
+	}
+	c->pin = word[CTL_PIN];
+	c->cpu = word[CTL_CPU];
+	c->cpu2 = word[CTL_CPU2];
+	c->exit = word[CTL_EXIT];
+	c->entry = word[CTL_ENTRY];
+	return controls_excess(c);
+}
+
+/* Fills *c and *ept from this CPU's MSRs. NULL, or what is missing. */
 static const char *caps_read(struct vmx_controls *c, struct ept_caps *ept)
 {
-	const char *problem;
-	bool have_true;
-	size_t i;
+	const char *problem = basic_check(c);
 
-	problem = basic_check(c);
-	if (problem)
-		return problem;
-	have_true = (rdmsr(MSR_VMX_BASIC) & BIT(55)) != 0;
-	for (i = 0; i < ARRAY_SIZE(control_needs); i++) {
-		const struct control_need *n = &control_needs[i];
-		size_t at = (size_t)((char *)n->word - (char *)&vmx_controls);
-
-		if (i == 2 && !(rdmsr(MSR_VMX_PROCBASED) >> 63))
-			return "secondary processor-based controls";
-		if (!control_compute(n, have_true,
-				     (uint32_t *)((char *)c + at)))
-			return n->name;
-	}
-	problem = controls_excess(c);
+	if (!problem)
+		problem = controls_read(c);
 	if (problem)
 		return problem;
 	controls_trim(c);

@@ -62,7 +62,5 @@ void vcpu_set_reg(struct vcpu *v, enum reg r, uint64_t value);
 
 /* The guest's TSC now. */
 uint64_t vm_guest_tsc(const struct vm *vm);
-/* Host TSC at which the guest's TSC reaches t. */
-uint64_t vm_host_tsc_of(const struct vm *vm, uint64_t t);
 
 #endif

@@ -93,11 +93,6 @@ uint64_t vm_guest_tsc(const struct vm *vm)
 	return rdtsc() + vm->tsc_offset;
 }
 
-uint64_t vm_host_tsc_of(const struct vm *vm, uint64_t t)
-{
-	return t - vm->tsc_offset;
-}
-
 /* ---- making ---- */
 
 static int create_space(struct vm *vm)

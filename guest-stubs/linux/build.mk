@@ -8,7 +8,7 @@ DEBIAN := $(B)/debian
 VMLINUZ := $(B)/guest/vmlinuz
 MODULE_SRC := $(wildcard guest-stubs/linux/*.[ch] guest-stubs/linux/Kbuild)
 MODULE := $(if $(MODULE_SRC),$(GUEST)/aerostat.ko)
-INITRAMFS_SRC := guest-stubs/linux/mkinitramfs.py \
+INITRAMFS_SRC := guest-stubs/linux/mkinitramfs.py guest-stubs/linux/cpio.py \
 	$(shell find guest-stubs/linux/rootfs -type f)
 
 ALL += $(VMLINUZ) $(MODULE) $(GUEST)/initramfs.img $(GUEST)/initramfs-test.img

@@ -2,17 +2,16 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Builds an initramfs for a Linux guest: static busybox, rootfs/, modules.
 
-The archive is written directly in the "newc" format of cpio (Linux
-Documentation/driver-api/early-userspace/buffer-format.rst), so that device
-nodes need no privileges and two builds give the same bytes.
+Two builds give the same bytes.
 """
 import argparse
 import gzip
 import os
 import re
-import stat
 import subprocess
 import sys
+
+from cpio import Archive
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 BUSYBOX = "/bin/busybox"
@@ -20,59 +19,6 @@ DIRECTORIES = ["bin", "dev", "etc", "lib", "lib64", "lib/modules", "proc",
                "root", "run", "sbin", "sys", "tmp"]
 SBIN = {"init", "poweroff", "reboot", "halt", "insmod", "rmmod", "lsmod",
         "modprobe"}
-
-
-class Archive:
-    """Entries of a cpio archive, in the order that they were added."""
-
-    def __init__(self):
-        self.data = bytearray()
-        self.names = set()
-
-    def _entry(self, name, mode, body=b"", rdev=(0, 0)):
-        if name in self.names:
-            return
-        self.names.add(name)
-        encoded = name.encode() + b"\0"
-        fields = [len(self.names), mode, 0, 0, 1, 0, len(body), 0, 0,
-                  rdev[0], rdev[1], len(encoded), 0]
-        self.data += b"070701" + b"".join(b"%08X" % f for f in fields)
-        self.data += encoded
-        self._pad()
-        self.data += body
-        self._pad()
-
-    def _pad(self):
-        self.data += b"\0" * (-len(self.data) % 4)
-
-    def directory(self, name):
-        """Adds a directory and those above it."""
-        parent = os.path.dirname(name)
-        if parent:
-            self.directory(parent)
-        self._entry(name, stat.S_IFDIR | 0o755)
-
-    def file(self, source, name):
-        """Adds a regular file with the permissions of `source`."""
-        self.directory(os.path.dirname(name) or ".")
-        with open(source, "rb") as f:
-            body = f.read()
-        mode = 0o755 if os.access(source, os.X_OK) else 0o644
-        self._entry(name, stat.S_IFREG | mode, body)
-
-    def link(self, name, target):
-        """Adds a symbolic link."""
-        self._entry(name, stat.S_IFLNK | 0o777, target.encode())
-
-    def device(self, name, major, minor):
-        """Adds a character device."""
-        self._entry(name, stat.S_IFCHR | 0o600, rdev=(major, minor))
-
-    def finish(self):
-        """The whole archive."""
-        self._entry("TRAILER!!!", 0)
-        self.data += b"\0" * (-len(self.data) % 512)
-        return bytes(self.data)
 
 
 def shared_libraries(program):

@@ -35,13 +35,3 @@ NOINLINE void spin_unlink_older(struct spinlock *l)
 		panic("unlocking %s, which this CPU does not hold", l->name);
 	newer->prev = l->prev;
 }
-
-bool spin_held(const struct spinlock *l)
-{
-	const struct spinlock *h;
-
-	for (h = spin_chain(); h; h = h->prev)
-		if (h == l)
-			return true;
-	return false;
-}

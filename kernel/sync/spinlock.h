@@ -110,9 +110,6 @@ static ALWAYS_INLINE void spin_unlock_irqrestore(struct spinlock *l,
 		__asm__ volatile("sti" : : : "memory");
 }
 
-/* True if this CPU holds l. For ASSERT. */
-bool spin_held(const struct spinlock *l);
-
 /* True if this CPU holds any spinlock: blocking would be a bug. */
 static inline bool spin_any_held(void)
 {

@@ -6,13 +6,15 @@ bytes.
 """
 
 import gzip
-import os
 import re
-import stat
 import subprocess
+import sys
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parents[1] / "guest-stubs/linux"))
+
+import cpio  # noqa: E402  (lies with the guests)
 DEBIAN = HERE.parents[1] / "build" / "debian"
 HEADS, SECTORS, SECTOR_BYTES = 16, 63, 512
 CYLINDER_BYTES = HEADS * SECTORS * SECTOR_BYTES
@@ -68,40 +70,21 @@ def library_closure(program):
             re.findall(r"(/\S+) \(0x", run("ldd", program))]
 
 
-def _cpio_entry(ino, name, mode, data, rdev=(0, 0)):
-    name = name.encode() + b"\0"
-    fields = (ino, mode, 0, 0, 1, 0, len(data), 0, 0, *rdev, len(name), 0)
-    head = b"070701" + b"".join(b"%08X" % f for f in fields) + name
-    return head + b"\0" * (-len(head) % 4) + data + b"\0" * (-len(data) % 4)
-
-
 def initramfs(files, compress=True):
     """A newc archive of {path in archive: host path or bytes}.
 
     Folders are made as needed; each file may be executed. /dev/console is
     there, for /init's output.
     """
-    entries, folders = [], set()
-
-    def add(name, mode, data=b"", rdev=(0, 0)):
-        entries.append(_cpio_entry(len(entries) + 1, name, mode, data, rdev))
-
-    def add_folder(name):
-        if name and name not in folders:
-            add_folder(os.path.dirname(name))
-            folders.add(name)
-            add(name, stat.S_IFDIR | 0o755)
-
-    add_folder("dev")
-    add("dev/console", stat.S_IFCHR | 0o600, rdev=(5, 1))
+    archive = cpio.Archive()
+    archive.directory("dev")
+    archive.device("dev/console", 5, 1)
     for name, source in sorted(files.items()):
         data = source if isinstance(source, bytes) else \
             Path(source).read_bytes()
-        add_folder(os.path.dirname(name.lstrip("/")))
-        add(name.lstrip("/"), stat.S_IFREG | 0o755, data)
-    entries.append(_cpio_entry(0, "TRAILER!!!", 0, b""))
-    archive = b"".join(entries)
-    return gzip.compress(archive, 9, mtime=0) if compress else archive
+        archive.data(name.lstrip("/"), data, 0o755)
+    data = archive.finish()
+    return gzip.compress(data, 9, mtime=0) if compress else data
 
 
 def guest_initramfs(build, modules=()):

@@ -75,11 +75,6 @@ uint64_t vm_guest_tsc(const struct vm *vm)
 	return rdtsc() + vm->tsc_offset;
 }
 
-uint64_t vm_host_tsc_of(const struct vm *vm, uint64_t t)
-{
-	return t - vm->tsc_offset;
-}
-
 void vm_request_end(struct vm *vm, enum vm_end end, const char *fmt, ...)
 {
 	va_list ap;

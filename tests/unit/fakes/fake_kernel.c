@@ -164,14 +164,6 @@ WEAK void spin_unlock_irqrestore(struct spinlock *l, uint64_t rflags)
 	spin_unlock(l);
 }
 
-WEAK bool spin_held(const struct spinlock *l)
-{
-	for (unsigned i = 0; i < nr_held; i++)
-		if (held[i] == l)
-			return true;
-	return false;
-}
-
 WEAK struct spinlock spin_chain_end;
 
 WEAK bool spin_any_held(void)

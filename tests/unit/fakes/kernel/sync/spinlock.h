@@ -31,7 +31,6 @@ void spin_unlock(struct spinlock *l);
 bool spin_trylock(struct spinlock *l) MUST_CHECK;
 uint64_t spin_lock_irqsave(struct spinlock *l);
 void spin_unlock_irqrestore(struct spinlock *l, uint64_t rflags);
-bool spin_held(const struct spinlock *l);
 bool spin_any_held(void);
 const struct spinlock *spin_chain(void); /* the one taken last */
 extern struct spinlock spin_chain_end;
