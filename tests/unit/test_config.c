@@ -446,6 +446,73 @@ static void test_every_key_is_documented(void **state)
 	}
 }
 
+/* Is `key = value` accepted where the key belongs? The rest is sound. */
+static bool accepts(const struct config_key_doc *k, const char *value)
+{
+	bool host = strcmp(k->section, "host") == 0;
+	char text[256];
+
+	snprintf(text, sizeof(text),
+		 "[host]\n%s%s%s\n[vm a]\nkernel=k\n%s%s%s\n",
+		 host ? k->key : "", host ? " = " : "", host ? value : "",
+		 host ? "" : k->key, host ? "" : " = ", host ? "" : value);
+	return parse(text) == 0;
+}
+
+static void check_words(const struct config_key_doc *k)
+{
+	char copy[128];
+
+	snprintf(copy, sizeof(copy), "%s", k->values);
+	for (char *w = strtok(copy, " |"); w; w = strtok(NULL, " |"))
+		if (!accepts(k, w))
+			fail_msg("%s = %s is documented", k->key, w);
+	assert_false(accepts(k, "nonsense"));
+}
+
+static void check_range(const struct config_key_doc *k)
+{
+	unsigned lo = (unsigned)strtoul(k->values, NULL, 10);
+	unsigned hi = (unsigned)strtoul(strstr(k->values, "..") + 2, NULL, 10);
+	char text[16];
+
+	for (unsigned i = 0; i < 4; i++) {
+		unsigned v[] = { lo, hi, hi + 1, lo - 1 };
+
+		snprintf(text, sizeof(text), "%u", v[i]);
+		if (accepts(k, text) != (i < 2))
+			fail_msg("%s = %s is not as documented", k->key, text);
+	}
+}
+
+/* Words and ranges are those of the parser; a literal default is its default.
+ */
+static void test_documented_values_are_accepted(void **state)
+{
+	static struct config plain;
+	struct config_vm plain_vm;
+
+	(void)state;
+	assert_int_equal(parse("[host]\n[vm a]\nkernel=k\n"), 0);
+	plain = cfg;
+	plain_vm = vms[0];
+	for (size_t i = 0; i < nr_config_keys; i++) {
+		const struct config_key_doc *k = &config_keys[i];
+
+		if (strstr(k->values, " | "))
+			check_words(k);
+		else if (strstr(k->values, ".."))
+			check_range(k);
+		else if (!(k->dflt[0] >= '0' && k->dflt[0] <= '9'))
+			continue; /* in words */
+		if (!accepts(k, k->dflt))
+			fail_msg("%s = %s is the default", k->key, k->dflt);
+		vms[0].line = plain_vm.line;
+		assert_memory_equal(&cfg.host, &plain.host, sizeof(cfg.host));
+		assert_memory_equal(&vms[0], &plain_vm, sizeof(plain_vm));
+	}
+}
+
 /* `a | b` is written `a \\| b` in a table. */
 static void table_row(const struct config_key_doc *k, char *dst, size_t nbytes)
 {
@@ -491,6 +558,7 @@ int main(void)
 		cmocka_unit_test(test_vms_are_counted_and_skipped),
 		cmocka_unit_test(test_error_format),
 		cmocka_unit_test(test_every_key_is_documented),
+		cmocka_unit_test(test_documented_values_are_accepted),
 		cmocka_unit_test(test_reference_is_current),
 	};
 
