@@ -119,7 +119,7 @@ static void init_console(void)
 static void init_memory(void)
 {
 	if (mm_init(mem_map(), info.nr_mem, host_config.host.reserve) ||
-	    hostpt_init(&info, mem_map()))
+	    hostpt_init(&info, mem_map()) || percpu_guard_boot_traps())
 		panic("not enough memory for the hypervisor itself");
 }
 

@@ -233,16 +233,70 @@ static void xsave_read(struct vmx_controls *c)
 	c->xsaveopt = (cpuid(0xd, 1).eax & 1) != 0;
 }
 
-static bool same_caps(const struct vmx_controls *a, const struct ept_caps *ea)
+/*
+ * A vCPU runs on any CPU, with controls, fixed bits and timer rate that were
+ * chosen on the boot CPU: whatever these MSRs say must be the same everywhere.
+ */
+static const struct {
+	uint32_t msr;
+	const char *problem;
+} same_msrs[] = {
+	{ MSR_VMX_BASIC, "equal IA32_VMX_BASIC on all CPUs" },
+	{ MSR_VMX_PINBASED, "equal pin-based controls on all CPUs" },
+	{ MSR_VMX_PROCBASED, "equal primary controls on all CPUs" },
+	{ MSR_VMX_PROCBASED2, "equal secondary controls on all CPUs" },
+	{ MSR_VMX_EXIT, "equal VM-exit controls on all CPUs" },
+	{ MSR_VMX_ENTRY, "equal VM-entry controls on all CPUs" },
+	{ MSR_VMX_MISC, "equal IA32_VMX_MISC (timer rate) on all CPUs" },
+	{ MSR_VMX_CR0_FIXED0, "equal fixed CR0 bits on all CPUs" },
+	{ MSR_VMX_CR0_FIXED1, "equal fixed CR0 bits on all CPUs" },
+	{ MSR_VMX_CR4_FIXED0, "equal fixed CR4 bits on all CPUs" },
+	{ MSR_VMX_CR4_FIXED1, "equal fixed CR4 bits on all CPUs" },
+	{ MSR_VMX_EPT_VPID_CAP, "equal EPT and VPID capabilities on all CPUs" },
+};
+static uint64_t boot_msrs[ARRAY_SIZE(same_msrs)]; /* [boot CPU, then const] */
+
+static void note_boot_cpu(const struct vmx_controls *c,
+			  const struct ept_caps *ept)
 {
-	return a->revision == vmx_controls.revision &&
-	       a->pin == vmx_controls.pin && a->cpu == vmx_controls.cpu &&
-	       a->cpu2 == vmx_controls.cpu2 && a->exit == vmx_controls.exit &&
-	       a->entry == vmx_controls.entry &&
-	       a->xcr0_host == vmx_controls.xcr0_host &&
-	       ea->leaf_2m == ept_caps.leaf_2m &&
-	       ea->leaf_1g == ept_caps.leaf_1g &&
-	       ea->accessed_dirty == ept_caps.accessed_dirty;
+	vmx_controls = *c;
+	ept_caps = *ept;
+	for (size_t i = 0; i < ARRAY_SIZE(same_msrs); i++)
+		boot_msrs[i] = rdmsr(same_msrs[i].msr);
+}
+
+/* The words that follow from the true MSRs, and what XSAVE saves. */
+static const char *difference(const struct vmx_controls *c)
+{
+	const struct vmx_controls *b = &vmx_controls;
+
+	for (size_t i = 0; i < ARRAY_SIZE(same_msrs); i++)
+		if (rdmsr(same_msrs[i].msr) != boot_msrs[i])
+			return same_msrs[i].problem;
+	if (c->pin != b->pin || c->cpu != b->cpu || c->cpu2 != b->cpu2 ||
+	    c->exit != b->exit || c->entry != b->entry)
+		return "equal true controls on all CPUs";
+	if (c->xcr0_host != b->xcr0_host ||
+	    c->xsave_nbytes != b->xsave_nbytes || c->xsaveopt != b->xsaveopt)
+		return "equal XSAVE components and size on all CPUs";
+	return NULL;
+}
+
+/* VMX operation, with the bits that it fixes (SDM, "Restrictions"). */
+static const char *vmx_operation_enter(const struct vmx_controls *c,
+				       hpa_t region)
+{
+	uint64_t cr0 = read_cr0(), cr4 = read_cr4();
+
+	write_cr0((cr0 | c->cr0_fixed0) & c->cr0_fixed1);
+	write_cr4((cr4 | c->cr4_fixed0 | CR4_VMXE) & c->cr4_fixed1);
+	*(uint32_t *)hpa_to_ptr(region) = c->revision;
+	if (!vmx_on(region))
+		return NULL;
+	/* CR4.VMXE is how vmx_cpu_off() knows that there is VMX to leave. */
+	write_cr4(cr4);
+	write_cr0(cr0);
+	return "VMXON (it failed)";
 }
 
 static const char *cpu_enter(uint32_t cpu)
@@ -259,18 +313,14 @@ static const char *cpu_enter(uint32_t cpu)
 	if (problem)
 		return problem;
 	xsave_read(&c);
-	if (cpu == 0) {
-		vmx_controls = c;
-		ept_caps = ept;
-	} else if (!same_caps(&c, &ept)) {
-		return "equal VMX capabilities on all CPUs";
-	}
-	/* CR0/CR4 bits that VMX operation fixes (SDM, "Restrictions"). */
-	write_cr0((read_cr0() | c.cr0_fixed0) & c.cr0_fixed1);
-	write_cr4((read_cr4() | c.cr4_fixed0 | CR4_VMXE) & c.cr4_fixed1);
-	*(uint32_t *)hpa_to_ptr(vmxon_region[cpu]) = c.revision;
-	if (vmx_on(vmxon_region[cpu]))
-		return "VMXON (it failed)";
+	if (cpu == 0)
+		note_boot_cpu(&c, &ept);
+	else
+		problem = difference(&c);
+	if (!problem)
+		problem = vmx_operation_enter(&c, vmxon_region[cpu]);
+	if (problem)
+		return problem;
 	/* Firmware or an earlier owner may have left translations behind. */
 	vmx_invept(INVEPT_ALL, 0);
 	vmx_invvpid(INVVPID_ALL, 0);

@@ -75,6 +75,22 @@ void percpu_init_boot_traps(void)
 	trap_init_cpu();
 }
 
+int percpu_guard_boot_traps(void)
+{
+	void *tops[IST_NR] = { NULL };
+
+	for (int i = IST_NONE + 1; i < IST_NR; i++) {
+		int err = hostpt_stack_alloc(IST_STACK_PAGES, &tops[i]);
+
+		if (err)
+			return err;
+	}
+	memcpy(ist_tops[0], tops, sizeof(tops));
+	gdt_init_cpu(0, ist_tops[0]);
+	load_gs(0); /* loading the selector cleared the base */
+	return 0;
+}
+
 void cpu_init_features(void)
 {
 	struct cpuid_regs c1 = cpuid(1, 0);

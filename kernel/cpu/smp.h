@@ -10,6 +10,12 @@
 void percpu_init_boot(void);
 /* GDT, TSS and IDT of the boot CPU. */
 void percpu_init_boot_traps(void);
+/*
+ * Moves the boot CPU's exception stacks to where each has an unmapped page
+ * below it, as the other CPUs' have. After hostpt_init(), no lock held. 0,
+ * -ENOMEM.
+ */
+MUST_CHECK int percpu_guard_boot_traps(void);
 
 /*
  * Control registers of the calling CPU: the same on all of them. Call before

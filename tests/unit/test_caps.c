@@ -61,6 +61,10 @@ static struct fake_msr msrs[ARRAY_SIZE(good)];
 static uint32_t leaf1_ecx;
 static bool feature_control_faults;
 
+/* What CPU 1 has otherwise than CPU 0. */
+static uint32_t other_msr, other_xsave, xsave_nbytes;
+static uint64_t other_bit;
+
 static struct fake_msr *msr_find(uint32_t index)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(msrs); i++)
@@ -96,7 +100,7 @@ struct cpuid_regs cpuid(uint32_t leaf, uint32_t subleaf)
 	if (leaf == 1)
 		return (struct cpuid_regs){ 0, 0, leaf1_ecx, 0 };
 	if (leaf == 0xd && subleaf == 0)
-		return (struct cpuid_regs){ 7, 832, 832, 0 };
+		return (struct cpuid_regs){ 7, xsave_nbytes, 832, 0 };
 	return (struct cpuid_regs){ 0, 0, 0, 0 };
 }
 
@@ -112,9 +116,15 @@ int frame_alloc(unsigned order, enum frame_type type, unsigned flags,
 
 void smp_call(uint64_t mask, void (*fn)(void *arg), void *arg)
 {
-	(void)fn;
-	(void)arg;
-	assert_int_equal(mask, 0);
+	if (!mask)
+		return;
+	assert_int_equal(mask, 2);
+	if (other_msr)
+		msr_find(other_msr)->value ^= other_bit;
+	xsave_nbytes += other_xsave;
+	fake_cpu_id = 1;
+	fn(arg);
+	fake_cpu_id = 0;
 }
 
 static int setup(void **state)
@@ -124,6 +134,9 @@ static int setup(void **state)
 	memcpy(msrs, good, sizeof(good));
 	leaf1_ecx = BIT(5) | BIT(26);
 	feature_control_faults = false;
+	other_msr = other_xsave = 0;
+	xsave_nbytes = 832;
+	nr_cpus = 1;
 	fake_vmxon_result = 0;
 	fake_nr_vmxon = 0;
 	fake_cr0 = 0x80010001;
@@ -215,6 +228,42 @@ static void no_vtx_at_all_is_named(void **state)
 	fake_vmxon_result = -EIO;
 	assert_int_equal(vmx_init(&cfg), -ENODEV);
 	assert_non_null(strstr(vmx_missing(), "VMXON"));
+	/* As they were; what VMX fixes would keep the CPU from a reset. */
+	assert_int_equal(fake_cr0, 0x80010001);
+	assert_int_equal(fake_cr4 & ~(uint64_t)CR4_OSXSAVE, 0x20);
+}
+
+static void each_difference_between_cpus_is_named(void **state)
+{
+	static const struct {
+		uint32_t msr;
+		uint64_t bit;
+		const char *says;
+	} differences[] = {
+		{ MSR_VMX_MISC, 1, "timer rate" },
+		{ MSR_VMX_CR0_FIXED0, BIT(30), "fixed CR0" },
+		{ MSR_VMX_CR4_FIXED1, BIT(22), "fixed CR4" },
+		{ MSR_VMX_EPT_VPID_CAP, BIT(17), "EPT and VPID" },
+		{ MSR_VMX_PROCBASED2, BIT(32 + 20), "secondary" },
+		{ MSR_VMX_TRUE_PROCBASED, BIT(15), "CR3" },
+		{ MSR_VMX_TRUE_ENTRY, BIT(13), "true controls" },
+		{ MSR_VMX_BASIC, 1, "IA32_VMX_BASIC" },
+		{ 0, 0, "XSAVE" },
+	};
+	struct config_host cfg = { 0 };
+
+	for (size_t i = 0; i < ARRAY_SIZE(differences); i++) {
+		setup(state);
+		nr_cpus = 2;
+		other_msr = differences[i].msr;
+		other_bit = differences[i].bit;
+		other_xsave = differences[i].msr ? 0 : 64;
+		assert_int_equal(vmx_init(&cfg), -ENODEV);
+		if (!strstr(vmx_missing(), differences[i].says) ||
+		    !strstr(vmx_missing(), "CPU 1"))
+			fail_msg("case %zu: %s", i, vmx_missing());
+		assert_int_equal(fake_nr_vmxon, 1);
+	}
 }
 
 static void missing_2m_leaves_are_lived_with(void **state)
@@ -237,6 +286,8 @@ int main(void)
 		cmocka_unit_test_setup(missing_2m_leaves_are_lived_with, setup),
 		cmocka_unit_test_setup(each_missing_capability_is_named, setup),
 		cmocka_unit_test_setup(no_vtx_at_all_is_named, setup),
+		cmocka_unit_test_setup(each_difference_between_cpus_is_named,
+				       setup),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
