@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """`make bench`: measures Aerostat and Linux KVM in the same emulated machine.
 
-Prints a table and writes build/bench.json; a whole run also writes the table
-in docs/bench.md. Exit status 1 if a bar is missed or a figure of either side
+Prints a table, writes build/bench.json and the table in docs/bench.md. What
+a partial run leaves out keeps its earlier figure. Exit status 1 if a bar is missed or a figure of either side
 could not be had. How each figure is measured: docs/bench.md.
 """
 
@@ -76,7 +76,8 @@ def merged(metric, ours, kvm):
 
 
 def add_earlier(entries, path, skipped):
-    """What an earlier run found for the side not run now (keys `skipped`)."""
+    """Adds what an earlier run found for the side not run now (keys
+    `skipped`); returns all that is known, in the table's order."""
     old = json.loads(path.read_text()) if path.exists() else {}
     for name, entry in entries.items():
         for key in skipped:
@@ -86,6 +87,9 @@ def add_earlier(entries, path, skipped):
             entry["kvm"] is None and not entry["no_peer"])
     old.update(entries)
     path.write_text(json.dumps(old, indent=1) + "\n")
+    unknown = {"missing": True, "no_peer": None}
+    return {m.name: {**merged(m, {}, {}), **unknown, **old.get(m.name, {})}
+            for m in METRICS}
 
 
 def arguments():
@@ -120,15 +124,14 @@ def main():
     ours = {} if args.kvm_only else \
         our_side.measure([m.name for m in metrics], BUILD, say)
     entries = {m.name: merged(m, ours, kvm) for m in metrics}
-    add_earlier(entries, BUILD / "bench.json",
-                OUR_KEYS if args.kvm_only else
-                KVM_KEYS if args.ours_only else ())
+    known = add_earlier(entries, BUILD / "bench.json",
+                        OUR_KEYS if args.kvm_only else
+                        KVM_KEYS if args.ours_only else ())
     table.print_table(entries)
     missing = [name for name, e in entries.items() if e["missing"]]
     for name in missing:
         say(f"bench: {name}: no figure of one side")
-    if not missing and not args.only and not args.kvm_only:
-        table.write_markdown(DOCS, entries, machine_line())
+    table.write_markdown(DOCS, known, machine_line())
     missed = [name for name, e in entries.items() if not e["pass"]]
     return 1 if missing or (missed and not args.kvm_only) else 0
 
