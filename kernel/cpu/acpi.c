@@ -66,14 +66,19 @@ struct acpi_host acpi_host;
 static const struct boot_mem *mem_map;
 static uint32_t mem_nr;
 
-/* Bytes of RAM from address a on, within one entry of the map. */
+/*
+ * Bytes of mapped RAM from address a on, within one entry of the map. What the
+ * map calls reserved is not in the direct map: a table there is left out, which
+ * costs what it says but not the machine.
+ */
 static uint64_t ram_from(uint64_t a)
 {
 	for (uint32_t i = 0; i < mem_nr; i++) {
 		uint64_t nbytes = mem_map[i].npages * PAGE_SIZE;
 
 		if (a >= mem_map[i].base && a - mem_map[i].base < nbytes &&
-		    mem_map[i].type != BOOT_MEM_MMIO)
+		    mem_map[i].type != BOOT_MEM_MMIO &&
+		    mem_map[i].type != BOOT_MEM_RESERVED)
 			return nbytes - (a - mem_map[i].base);
 	}
 	return 0;

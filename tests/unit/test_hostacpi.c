@@ -179,6 +179,22 @@ static void a_table_past_the_end_of_ram_is_not_read(void **state)
 	assert_int_equal(acpi_host.pm_timer_port, 0);
 }
 
+/* It is not in the direct map: touching it would be a page fault. */
+static void tables_in_reserved_memory_are_not_touched(void **state)
+{
+	const struct boot_mem reserved[] = {
+		map[0],
+		{ .base = RAM_NBYTES - PAGE_SIZE,
+		  .npages = 1,
+		  .type = BOOT_MEM_RESERVED },
+	};
+
+	(void)state;
+	acpi_init(RSDP, reserved, ARRAY_SIZE(reserved));
+	assert_false(acpi_host.found);
+	assert_int_equal(acpi_host.nr_ioapics, 1);
+}
+
 static void a_madt_entry_of_no_length_ends_the_list(void **state)
 {
 	(void)state;
@@ -225,6 +241,8 @@ int main(void)
 						build, drop),
 		cmocka_unit_test_setup_teardown(
 			a_table_past_the_end_of_ram_is_not_read, build, drop),
+		cmocka_unit_test_setup_teardown(
+			tables_in_reserved_memory_are_not_touched, build, drop),
 		cmocka_unit_test_setup_teardown(
 			a_madt_entry_of_no_length_ends_the_list, build, drop),
 		cmocka_unit_test_setup_teardown(garbage_is_survived, build,
