@@ -148,18 +148,19 @@ static void collapse_by_copy(const struct candidate *c, hfn_t block)
 	struct gspace *gs = c->gs;
 	uint64_t *table = mobject_find_page(&gs->ram, c->idx);
 
+	frame_set_aside(block);
 	spin_unlock(&gs->lock);
 	gspace_flush(gs);
 	copy_pages(table, block);
 
 	spin_lock(&gs->lock);
+	frame_take_up(block);
 	mobject_take(&gs->ram, c->idx, PAGES_2M, 1u << PG_RESIDENT, &ch);
 	/* The level above exists, and the table is all hollow: can't fail. */
 	BUG_ON(mobject_set_block(&gs->ram, c->idx, 1, PG_RESIDENT, block));
 	map_block(c, block);
-	WRITE_ONCE(gs->frozen, false);
+	gspace_thaw(gs);
 	spin_unlock(&gs->lock);
-	waitq_wake_all(&gs->thawed);
 	/* Flushed before the copy, and not mapped since. */
 	frame_free_chain(&ch);
 }
@@ -186,7 +187,7 @@ static bool collapse(const struct candidate *c)
 		spin_unlock(&gs->lock);
 		return false;
 	}
-	WRITE_ONCE(gs->frozen, true);
+	gspace_freeze(gs);
 	unmap_small(c);
 	collapse_by_copy(c, block);
 	return true;

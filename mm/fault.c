@@ -74,11 +74,11 @@ static void break_zero_leaves(const struct fault *f, unsigned order)
 
 	/* The range holds small leaves only: nothing to split. */
 	BUG_ON(stage2_unmap_range(gs->s2, first, 1ull << order, &present));
-	gs->frozen = true;
+	gspace_freeze(gs);
 	spin_unlock(&gs->lock);
 	gspace_flush(gs);
 	spin_lock(&gs->lock);
-	gs->frozen = false;
+	gspace_thaw(gs);
 }
 
 /* ---- small pages ---- */

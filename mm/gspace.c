@@ -277,6 +277,17 @@ void gspace_lock_unfrozen(struct gspace *gs)
 	}
 }
 
+void gspace_freeze(struct gspace *gs)
+{
+	WRITE_ONCE(gs->frozen, true);
+}
+
+void gspace_thaw(struct gspace *gs)
+{
+	WRITE_ONCE(gs->frozen, false);
+	waitq_wake_all(&gs->thawed);
+}
+
 void gspace_flush(struct gspace *gs)
 {
 	__atomic_fetch_add(&gs->nr_flushes, 1, __ATOMIC_RELAXED);

@@ -53,11 +53,11 @@ struct gspace {
 	unsigned nr_regions;			   /* [lock] */
 	unsigned last_region;	 /* [lock] where region_find() had luck */
 	unsigned nr_ram_regions; /* [const after add_ram] */
-	bool frozen;	      /* [lock] collapse.c copies: keep off the pages */
-	struct waitq thawed;  /* woken when `frozen` ends */
-	uint32_t nr_users;    /* [gspace_list.lock] destroy waits for 0 */
-	uint64_t serial;      /* [const] ascends along the list */
-	uint64_t collapse_at; /* [lock] chunk where the search goes on */
+	bool frozen; /* [lock] somebody works unlocked: keep off the pages */
+	struct waitq thawed;	/* woken when `frozen` ends */
+	uint32_t nr_users;	/* [gspace_list.lock] destroy waits for 0 */
+	uint64_t serial;	/* [const] ascends along the list */
+	uint64_t collapse_at;	/* [lock] chunk where the search goes on */
 	uint64_t collapse_left; /* [lock] chunks to look at in this pass */
 	uint64_t collapse_seen; /* [lock] use_count() when it began */
 	uint64_t nr_flushes;	/* [atomic] */
@@ -128,6 +128,14 @@ static inline bool region_holds_block(const struct region *r, gfn_t g,
 
 /* Takes gs->lock once the space is not frozen. No lock held. */
 void gspace_lock_unfrozen(struct gspace *gs);
+/*
+ * From here on only the caller changes pages, the lock held or not. Who waits
+ * for the end is not on the processor meanwhile, so it must be told: thaw.
+ * Locked.
+ */
+void gspace_freeze(struct gspace *gs);
+/* The end of that: whoever waits is woken. Locked. */
+void gspace_thaw(struct gspace *gs);
 
 /*
  * Divides the leaf and the object entry that cover g until g has an entry of

@@ -172,6 +172,32 @@ static void a_read_costs_no_frame_and_spoils_no_block(void **state)
 	gspace_destroy(gs);
 }
 
+/* Whoever waits until the zero leaf is flushed everywhere is woken then. */
+static void the_end_of_a_freeze_is_told(void **state)
+{
+	static const enum commit_policy policies[] = { COMMIT_SINGLE,
+						       COMMIT_HUGE };
+
+	(void)state;
+	for (unsigned i = 0; i < ARRAY_SIZE(policies); i++) {
+		struct waitq_entry waiter;
+		struct gspace *gs;
+		uint8_t byte;
+
+		world_boot(64 * MIB);
+		world_idle();
+		gs = world_vm("a", 16 * MIB, policies[i]);
+		assert_int_equal(guest_load(gs, gfn(0x400), &byte), 0);
+		waitq_prepare(&gs->thawed, &waiter);
+		fake_nr_unparks = 0;
+		assert_int_equal(guest_store(gs, gfn(0x400), 3), 0);
+		assert_int_equal(fake_nr_unparks, 1);
+		waitq_finish(&gs->thawed, &waiter);
+		world_audit();
+		gspace_destroy(gs);
+	}
+}
+
 static void without_large_leaves_everything_is_small(void **state)
 {
 	struct gspace *gs;
@@ -927,6 +953,7 @@ int main(void)
 			shared_frames_are_mapped_with_their_permissions),
 		cmocka_unit_test(first_touch_commits_by_policy),
 		cmocka_unit_test(a_read_costs_no_frame_and_spoils_no_block),
+		cmocka_unit_test(the_end_of_a_freeze_is_told),
 		cmocka_unit_test(without_large_leaves_everything_is_small),
 		cmocka_unit_test(a_large_host_gives_1g_blocks),
 		cmocka_unit_test(

@@ -9,6 +9,7 @@
  * Sources: mm/collapse.c mm/audit.c mm/audit_frames.c kernel/lib/lib.c
  */
 #include "kernel/lib/x86.h"
+#include "mm/audit_priv.h"
 #include "mm_world.h"
 
 #define HOST_MIB  320
@@ -190,6 +191,39 @@ static void the_auditor_gives_way(void **state)
 	end_world();
 }
 
+/* The block that small pages are copied to is nobody's until they are there. */
+static unsigned nr_looks;
+
+void thread_yield(void)
+{
+	struct audit_report rep = { 0 };
+	struct audit a = { .out = &rep };
+
+	if (!nr_looks++)
+		audit_frames(&a);
+	assert_string_equal(rep.first_error, "");
+}
+
+static void the_auditor_meets_a_block_being_filled(void **state)
+{
+	uint64_t gfns[BLOCKS];
+	unsigned done;
+
+	(void)state;
+	world();
+	fill();
+	(void)inflate_one_of_each(5);
+	for (unsigned i = 0; i < BLOCKS; i++)
+		gfns[i] = block(i).raw + 5;
+	assert_int_equal(gspace_deflate(guest, gfns, BLOCKS, &done), 0);
+	for (unsigned i = BLOCKS; i-- > 0;)
+		assert_int_equal(guest_store(guest, gfn(gfns[i]), 1), 0);
+	nr_looks = 0;
+	while (!nr_looks)
+		assert_int_not_equal(gspace_collapse_some(), COLLAPSE_NOTHING);
+	end_world();
+}
+
 /* A VM that ends while it is audited isn't missed and isn't touched. */
 static void end_guest(void)
 {
@@ -238,6 +272,7 @@ int main(void)
 		cmocka_unit_test(freeing_a_vm_gives_way),
 		cmocka_unit_test(the_auditor_survives_meddling),
 		cmocka_unit_test(the_auditor_gives_way),
+		cmocka_unit_test(the_auditor_meets_a_block_being_filled),
 		cmocka_unit_test(a_vm_may_end_during_an_audit),
 		cmocka_unit_test(the_fast_path_waits_for_no_lock),
 	};
