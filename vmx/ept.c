@@ -221,25 +221,26 @@ static bool table_is_empty(const uint64_t *table)
 static int map_large(struct stage2 *s2, gfn_t g, hfn_t h, unsigned order,
 		     unsigned perms)
 {
-	uint64_t *e, old;
+	uint64_t *e, old, *below = NULL;
 	int err = walk_alloc(s2, g, level_of_order(order), &e);
 
 	if (err)
 		return err;
 	old = *e;
 	if (ept_present(old) && !(old & EPT_LEAF)) {
-		uint64_t *below = table_of(old);
-
+		below = table_of(old);
 		if (order != ORDER_2M || !table_is_empty(below))
 			return -EEXIST;
-		/*
-		 * A processor may still use the cached pointer to the empty
-		 * table. The worst it sees there is a violation, which also
-		 * drops that cached pointer.
-		 */
-		table_retire(s2, below);
 	}
 	WRITE_ONCE(*e, leaf_entry(h, order, perms));
+	/*
+	 * Only now: another CPU's flush may free it from here on. A processor
+	 * may still use the cached pointer to the empty table until a flush.
+	 * The worst it sees there is a violation, which also drops that cached
+	 * pointer.
+	 */
+	if (below)
+		table_retire(s2, below);
 	return 0;
 }
 
