@@ -123,7 +123,7 @@ static int set_cr4(struct vcpu *v, uint64_t val)
 	    load_pdptes(v, vmcs_read(VMCS_GUEST_CR3)))
 		return -EINVAL;
 	vmcs_write(VMCS_CR4_SHADOW, val);
-	vmcs_write(VMCS_GUEST_CR4, val | CR4_VMXE);
+	vmcs_write(VMCS_GUEST_CR4, vcpu_real_cr4(val));
 	if ((old ^ val) & (CR4_PAE | CR4_PGE | CR4_PSE | CR4_PCIDE | CR4_SMEP |
 			   CR4_SMAP | CR4_PKE))
 		vmx_invvpid(INVVPID_SINGLE, v->vpid);

@@ -241,6 +241,15 @@ MUST_CHECK int guest_write_linear(struct vcpu *v, gva_t a, const void *src,
 /* Bytes of the instruction at a, as many as can be fetched; 0: none. */
 unsigned guest_fetch_linear(struct vcpu *v, gva_t a, uint8_t *dst,
 			    unsigned nbytes);
+/*
+ * CR4 of a guest that set val, as the processor gets it: VMX operation needs
+ * VMXE, and without MCE a machine check would be a shutdown of the processor
+ * instead of an exit, so the host's stays.
+ */
+static inline uint64_t vcpu_real_cr4(uint64_t val)
+{
+	return val | CR4_VMXE | (read_cr4() & CR4_MCE);
+}
 /* Current privilege level: SS.DPL (SDM, "Guest Register State"). */
 static inline unsigned vcpu_cpl(void)
 {

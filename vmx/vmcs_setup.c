@@ -136,7 +136,7 @@ static void setup_guest_common(struct vcpu *v, uint64_t cr0, uint64_t cr4,
 {
 	vmcs_write(VMCS_GUEST_CR0, cr0 | CR0_NE | CR0_ET);
 	vmcs_write(VMCS_CR0_SHADOW, cr0 | CR0_ET);
-	vmcs_write(VMCS_GUEST_CR4, cr4 | CR4_VMXE);
+	vmcs_write(VMCS_GUEST_CR4, vcpu_real_cr4(cr4));
 	vmcs_write(VMCS_CR4_SHADOW, cr4);
 	vmcs_write(VMCS_GUEST_EFER, efer);
 	vmcs_write(VMCS_GUEST_PAT, 0x0007040600070406ull);

@@ -268,6 +268,28 @@ static void control_registers(void **state)
 	}
 }
 
+/*
+ * A machine check while CR4.MCE is 0 shuts the processor down instead of
+ * making an exit (SDM Vol. 3, "Machine-Check Exceptions").
+ */
+static void machine_checks_stay_on_whatever_the_guest_sets(void **state)
+{
+	(void)state;
+	enter_mode(LONG64);
+	v.cr4_allowed |= CR4_MCE;
+	fake_cr4 = CR4_PAE | CR4_MCE | CR4_PGE;
+	for (unsigned on = 0; on < 2; on++) {
+		uint64_t val = CR4_PAE | (on ? CR4_MCE : 0);
+
+		mov_to_cr(4, val | CR4_OSXSAVE);
+		assert_int_equal(faulted, NO_FAULT);
+		assert_int_equal(vmcs_read(VMCS_GUEST_CR4),
+				 val | CR4_OSXSAVE | CR4_VMXE | CR4_MCE);
+		assert_int_equal(vmcs_read(VMCS_CR4_SHADOW), val | CR4_OSXSAVE);
+	}
+	fake_cr4 = 0;
+}
+
 static void pcids_need_a_page_table_without_one(void **state)
 {
 	(void)state;
@@ -556,6 +578,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(control_registers),
+		cmocka_unit_test(
+			machine_checks_stay_on_whatever_the_guest_sets),
 		cmocka_unit_test(pcids_need_a_page_table_without_one),
 		cmocka_unit_test(paging_can_not_end_while_pcids_are_on),
 		cmocka_unit_test(long_mode_comes_and_goes_with_paging),
