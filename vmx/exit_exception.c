@@ -12,16 +12,26 @@
 
 /*
  * The exit's qualification has the bits that DR6 would get; DR6 itself has
- * not been changed (SDM, "Debug Exceptions" under exit qualification).
+ * not been changed (SDM, "Debug Exceptions" under exit qualification). The
+ * exception ends a shadow of STI or MOV SS; an entry with one and TF would fail
+ * for want of a pending single step ("Checks on Guest Non-Register State").
  */
-static void reinject_debug(struct vcpu *v)
+static void reinject_debug(struct vcpu *v, uint32_t type)
 {
+	uint64_t shadow = BLOCKED_BY_STI | BLOCKED_BY_MOV_SS;
 	uint64_t q = vmcs_read(VMCS_EXIT_QUAL);
 
+	vmcs_write(VMCS_GUEST_INTERRUPTIBILITY,
+		   vmcs_read(VMCS_GUEST_INTERRUPTIBILITY) & ~shadow);
 	write_dr6((read_dr6() & ~15ull) | (q & DR6_EVENTS) | DR6_RTM);
 	/* #DB delivery clears GD, which the intercepted one did not. */
 	vmcs_write(VMCS_GUEST_DR7, vmcs_read(VMCS_GUEST_DR7) & ~BIT(13));
 	inject_exception(v, 1);
+	if (type != INTR_TYPE_PRIV_SW_EXC)
+		return;
+	/* INT1 is a trap: delivery moves RIP, which is still at it. */
+	v->inject.info = INTR_VALID | type | 1;
+	v->inject.insn_len = vmcs_read32(VMCS_EXIT_INSN_LEN);
 }
 
 enum exit_action exit_exception(struct vcpu *v)
@@ -38,7 +48,7 @@ enum exit_action exit_exception(struct vcpu *v)
 			   vmcs_read(VMCS_GUEST_INTERRUPTIBILITY) |
 				   BLOCKED_BY_NMI);
 	if (vector == 1)
-		reinject_debug(v);
+		reinject_debug(v, info & INTR_TYPE_MASK);
 	else
 		inject_exception_code(v, vector,
 				      vmcs_read32(VMCS_EXIT_ERROR_CODE));

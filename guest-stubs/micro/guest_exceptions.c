@@ -45,6 +45,29 @@ static void do_page_fault(void *arg)
 	*(volatile uint64_t *)arg = 1;
 }
 
+static uint64_t behind; /* the instruction that traps */
+
+static void do_int1(void *arg)
+{
+	(void)arg;
+	__asm__ volatile("lea 1f(%%rip), %%rax; mov %%rax, %0; .byte 0xf1; 1:"
+			 : "=m"(behind)
+			 :
+			 : "rax");
+}
+
+/* The single step that MOV SS holds back meets another debug exception. */
+static void do_int1_after_mov_ss(void *arg)
+{
+	(void)arg;
+	__asm__ volatile("lea 1f(%%rip), %%rax; mov %%rax, %0;"
+			 "mov %%ss, %%eax; pushfq; orl $0x100, (%%rsp); popfq;"
+			 "mov %%eax, %%ss; .byte 0xf1; 1:"
+			 : "=m"(behind)
+			 :
+			 : "rax", "memory");
+}
+
 void guest_main(void)
 {
 	const uint64_t unmapped = 0x700000000000;
@@ -52,6 +75,10 @@ void guest_main(void)
 	CHECK_EQ(rt_try(do_divide, NULL), 0);
 	CHECK_EQ(rt_try(do_breakpoint, NULL), 3);
 	CHECK_EQ(rt_try(do_undefined, NULL), 6);
+	CHECK_EQ(rt_try(do_int1, NULL), 1);
+	CHECK_EQ(rt_fault.rip, behind);
+	CHECK_EQ(rt_try(do_int1_after_mov_ss, NULL), 1);
+	CHECK_EQ(rt_fault.rip, behind);
 	CHECK_EQ(rt_try(do_bad_selector, NULL), 13);
 	CHECK_EQ(rt_fault.error, 0x1234);
 	CHECK_EQ(rt_try(do_non_canonical, NULL), 13);

@@ -40,6 +40,8 @@ struct mb_module {
 
 extern uint32_t rt_boot_magic, rt_boot_info;
 extern uint64_t rt_gdt[], rt_stubs[NR_VECTORS];
+#define RFLAGS_TF 0x100ul
+
 extern uint64_t rt_try_rsp, rt_ring3_rsp;
 extern char rt_image_end[], rt_try_resume[], rt_ring3_resume[];
 extern char rt_trap_stack_top[];
@@ -274,6 +276,7 @@ static void resume_at(struct rt_frame *f, const char *rip, uint64_t rsp)
 	f->rsp = rsp;
 	f->cs = KERNEL_CS;
 	f->ss = KERNEL_DS;
+	f->rflags &= ~RFLAGS_TF;
 }
 
 void rt_trap(struct rt_frame *f)

@@ -356,6 +356,44 @@ static void debug_exceptions_arrive_with_dr6(void **state)
 	assert_int_equal(vmcs_read(VMCS_GUEST_DR7), 0x401);
 }
 
+/*
+ * An entry with TF and a shadow of STI or MOV SS needs a pending single step,
+ * which an exit by #DB does not leave behind: any program in a guest can bring
+ * that about (MOV SS; INT1). The exception ends the shadow anyhow.
+ */
+static void debug_exceptions_end_the_shadow(void **state)
+{
+	static const uint64_t shadows[] = { BLOCKED_BY_STI, BLOCKED_BY_MOV_SS };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(shadows); i++) {
+		reset();
+		vmcs_write(VMCS_GUEST_RFLAGS, RFLAGS_TF | 2);
+		vmcs_write(VMCS_GUEST_INTERRUPTIBILITY,
+			   shadows[i] | BLOCKED_BY_NMI);
+		vmcs_write(VMCS_EXIT_INTR_INFO, EXC(1));
+		dispatch(REASON_EXCEPTION);
+		assert_int_equal(injected, 1);
+		assert_int_equal(vmcs_read(VMCS_GUEST_INTERRUPTIBILITY),
+				 BLOCKED_BY_NMI);
+		assert_int_equal(vmcs_read(VMCS_GUEST_PENDING_DEBUG), 0);
+		assert_int_equal(vmcs_read(VMCS_GUEST_RIP), RIP);
+	}
+}
+
+/* It is a trap, but the exit leaves RIP at the instruction: entry moves it. */
+static void int1_traps_behind_itself(void **state)
+{
+	(void)state;
+	reset();
+	vmcs_write(VMCS_EXIT_INTR_INFO, INTR_VALID | INTR_TYPE_PRIV_SW_EXC | 1);
+	vmcs_write(VMCS_EXIT_INSN_LEN, 1);
+	dispatch(REASON_EXCEPTION);
+	assert_int_equal(injected, 1);
+	assert_int_equal(v.inject.info, INTR_VALID | INTR_TYPE_PRIV_SW_EXC | 1);
+	assert_int_equal(v.inject.insn_len, 1);
+}
+
 static void alignment_checks_keep_their_code(void **state)
 {
 	(void)state;
@@ -427,6 +465,8 @@ int main(void)
 		cmocka_unit_test(windows_shut_when_they_have_opened),
 		cmocka_unit_test(only_some_reasons_are_tried_fast),
 		cmocka_unit_test(debug_exceptions_arrive_with_dr6),
+		cmocka_unit_test(debug_exceptions_end_the_shadow),
+		cmocka_unit_test(int1_traps_behind_itself),
 		cmocka_unit_test(alignment_checks_keep_their_code),
 		cmocka_unit_test(a_faulting_iret_leaves_nmis_blocked),
 		cmocka_unit_test(machine_checks_are_the_hosts),
