@@ -4,6 +4,7 @@
  * firmware, such as OVMF in Bochs, has no ACPI tables), else this CPU alone.
  */
 #include "boot/loader.h"
+#include "kernel/lib/acpi_walk.h"
 #include "kernel/lib/errno.h"
 #include "kernel/lib/lib.h"
 
@@ -13,48 +14,6 @@
 #define SOURCE_MADT 1u
 #define SOURCE_MP   2u
 #define MAX_CPUS    4096u /* a bound on what broken tables can claim */
-
-/* ACPI, "Root System Description Pointer". */
-struct rsdp {
-	char signature[8];
-	uint8_t checksum;
-	char oem[6];
-	uint8_t revision;
-	uint32_t rsdt;
-	uint32_t nbytes; /* from here on only with revision 2 */
-	uint64_t xsdt;
-} PACKED;
-
-/* ACPI, "System Description Table Header". */
-struct acpi_header {
-	char signature[4];
-	uint32_t nbytes;
-	uint8_t revision, checksum;
-	char oem[6], oem_table[8];
-	uint32_t oem_revision, creator, creator_revision;
-} PACKED;
-_Static_assert(sizeof(struct acpi_header) == 36, "ACPI table header");
-
-/* ACPI, "Multiple APIC Description Table". */
-#define MADT_ENTRIES	 44u /* offset of the first entry */
-#define MADT_LAPIC	 0u
-#define MADT_X2APIC	 9u
-#define MADT_ENABLED	 0x1u
-#define MADT_ONLINE_ABLE 0x2u
-
-struct madt_entry {
-	uint8_t type, nbytes;
-	union {
-		struct {
-			uint8_t acpi_id, apic_id;
-			uint32_t flags;
-		} PACKED lapic;
-		struct {
-			uint16_t reserved;
-			uint32_t apic_id, flags;
-		} PACKED x2apic;
-	};
-} PACKED;
 
 /* UEFI PI, "MP Services Protocol"; gnu-efi doesn't declare it. */
 #define MP_SERVICES_GUID                                                       \
@@ -125,39 +84,37 @@ static void list_add(struct boot_info *bi, uint32_t apic_id, bool enabled)
 	};
 }
 
-/* The MADT by way of XSDT or RSDT; NULL: none. */
-static const struct acpi_header *find_madt(const struct rsdp *r)
+/* ACPI tables may lie in all that firmware maps: what its map lists. */
+static const void *map_range(const void *arg, uint64_t pa, uint64_t nbytes)
 {
-	bool wide = r->revision >= 2 && r->xsdt;
-	const struct acpi_header *root =
-		loader_ptr(wide ? r->xsdt : (uint64_t)r->rsdt);
-	unsigned step = wide ? 8 : 4;
-	const struct acpi_header *t;
-	uint32_t at;
+	const struct efi_map *m = arg;
+	const EFI_MEMORY_DESCRIPTOR *d;
+	UINTN i;
 
-	if (!root || root->nbytes < sizeof(*root))
-		return NULL;
-	for (at = sizeof(*root); at + step <= root->nbytes; at += step) {
-		uint64_t hpa = 0;
+	for (i = 0; (d = efi_map_entry(m, i)); i++) {
+		uint64_t size = d->NumberOfPages << PAGE_SHIFT;
 
-		memcpy(&hpa, (const uint8_t *)root + at, step);
-		t = loader_ptr(hpa);
-		if (t && !memcmp(t->signature, "APIC", 4))
-			return t;
+		if (d->Type != EfiMemoryMappedIO &&
+		    d->Type != EfiMemoryMappedIOPortSpace &&
+		    pa >= d->PhysicalStart && pa - d->PhysicalStart < size &&
+		    nbytes <= size - (pa - d->PhysicalStart))
+			return loader_ptr(pa);
 	}
 	return NULL;
 }
 
 static void madt_entry_add(struct boot_info *bi, const struct madt_entry *e)
 {
+	const struct madt_x2apic *x2apic = (const void *)e;
+	const struct madt_lapic *lapic = (const void *)e;
 	uint32_t flags, id;
 
-	if (e->type == MADT_LAPIC && e->nbytes >= 8) {
-		flags = e->lapic.flags;
-		id = e->lapic.apic_id;
-	} else if (e->type == MADT_X2APIC && e->nbytes >= 16) {
-		flags = e->x2apic.flags;
-		id = e->x2apic.apic_id;
+	if (e->type == MADT_LAPIC && e->nbytes >= sizeof(*lapic)) {
+		flags = lapic->flags;
+		id = lapic->apic_id;
+	} else if (e->type == MADT_X2APIC && e->nbytes >= sizeof(*x2apic)) {
+		flags = x2apic->flags;
+		id = x2apic->apic_id;
 	} else {
 		return;
 	}
@@ -165,27 +122,33 @@ static void madt_entry_add(struct boot_info *bi, const struct madt_entry *e)
 		list_add(bi, id, flags & MADT_ENABLED);
 }
 
+static const struct acpi_header *find_madt(uint64_t rsdp)
+{
+	struct efi_map m = { 0 };
+	const struct acpi_walk w = { .map = map_range, .arg = &m };
+	struct acpi_root root;
+
+	if (efi_map_alloc(&m) || !acpi_walk_root(&w, rsdp, &root))
+		return NULL;
+	return acpi_walk_find(&w, &root, ACPI_MADT_SIGNATURE);
+}
+
 static int cpus_from_madt(struct boot_info *bi)
 {
-	const struct rsdp *r = loader_ptr(bi->rsdp);
-	const struct acpi_header *madt = r ? find_madt(r) : NULL;
-	const struct madt_entry *e;
-	uint32_t at;
+	const struct acpi_header *madt = find_madt(bi->rsdp);
+	const struct madt_entry *e = NULL;
 	int err;
 
-	if (!madt || madt->nbytes < MADT_ENTRIES)
+	if (!madt)
 		return -ENOENT;
-	/* No entry of a CPU is shorter than 8 bytes. */
-	err = list_alloc(bi, min(madt->nbytes / 8, MAX_CPUS));
+	/* No entry of a CPU is shorter. */
+	err = list_alloc(bi,
+			 min(madt->nbytes / (uint32_t)sizeof(struct madt_lapic),
+			     MAX_CPUS));
 	if (err)
 		return err;
-	for (at = MADT_ENTRIES; at + 2 <= madt->nbytes; at += e->nbytes) {
-		e = (const void *)((const uint8_t *)madt + at);
-		if (e->nbytes < 2 || e->nbytes > madt->nbytes - at ||
-		    bi->nr_cpus == MAX_CPUS)
-			break;
+	while (bi->nr_cpus < MAX_CPUS && (e = acpi_madt_next(madt, e)))
 		madt_entry_add(bi, e);
-	}
 	bi->cpu_source = SOURCE_MADT;
 	return bi->nr_cpus ? 0 : -ENOENT;
 }

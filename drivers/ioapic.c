@@ -5,17 +5,11 @@
  */
 #include "drivers/ioapic.h"
 
+#include "kernel/lib/apic_format.h"
 #include "kernel/lib/errno.h"
 
 #define MAX_IOAPICS 8u
-#define REG_VERSION 0x01u
-#define REG_ENTRY   0x10u /* two registers for each input */
-#define WINDOW	    0x10u /* byte offset of the data register */
-_Static_assert(WINDOW + 4 == IOAPIC_NBYTES, "the last register");
-
-#define ENTRY_ACTIVE_LOW BIT(13)
-#define ENTRY_LEVEL	 BIT(15)
-#define ENTRY_MASKED	 BIT(16)
+_Static_assert(IOAPIC_OFF_WINDOW + 4 == IOAPIC_NBYTES, "the last register");
 
 static struct ioapic {
 	volatile uint8_t *regs;
@@ -26,13 +20,13 @@ static unsigned nr_ioapics;
 static uint32_t reg_read(const struct ioapic *io, uint32_t reg)
 {
 	*(volatile uint32_t *)io->regs = reg;
-	return *(volatile uint32_t *)(io->regs + WINDOW);
+	return *(volatile uint32_t *)(io->regs + IOAPIC_OFF_WINDOW);
 }
 
 static void reg_write(const struct ioapic *io, uint32_t reg, uint32_t v)
 {
 	*(volatile uint32_t *)io->regs = reg;
-	*(volatile uint32_t *)(io->regs + WINDOW) = v;
+	*(volatile uint32_t *)(io->regs + IOAPIC_OFF_WINDOW) = v;
 }
 
 int ioapic_add(volatile void *regs, uint32_t gsi_base)
@@ -42,12 +36,12 @@ int ioapic_add(volatile void *regs, uint32_t gsi_base)
 
 	if (nr_ioapics == MAX_IOAPICS)
 		return -ENOMEM;
-	version = reg_read(&io, REG_VERSION);
+	version = reg_read(&io, IOAPIC_REG_VERSION);
 	if (version == UINT32_MAX || !(version & 0xff))
 		return -ENODEV;
 	io.nr_inputs = (version >> 16 & 0xff) + 1;
 	for (uint32_t i = 0; i < io.nr_inputs; i++)
-		reg_write(&io, REG_ENTRY + 2 * i, ENTRY_MASKED);
+		reg_write(&io, IOAPIC_REG_ENTRY + 2 * i, IOAPIC_ENTRY_MASKED);
 	ioapics[nr_ioapics++] = io;
 	return 0;
 }
@@ -67,11 +61,11 @@ int ioapic_route(const struct ioapic_route *r)
 
 	if (!io)
 		return -ENOENT;
-	reg = REG_ENTRY + 2 * (r->gsi - io->gsi_base);
+	reg = IOAPIC_REG_ENTRY + 2 * (r->gsi - io->gsi_base);
 	reg_write(io, reg + 1, r->apic_id << 24);
 	reg_write(io, reg,
-		  r->vector | (r->active_low ? ENTRY_ACTIVE_LOW : 0) |
-			  (r->level ? ENTRY_LEVEL : 0));
+		  r->vector | (r->active_low ? IOAPIC_ENTRY_ACTIVE_LOW : 0) |
+			  (r->level ? IOAPIC_ENTRY_LEVEL : 0));
 	return 0;
 }
 
@@ -80,6 +74,6 @@ void ioapic_mask(uint32_t gsi)
 	const struct ioapic *io = ioapic_of(gsi);
 
 	if (io)
-		reg_write(io, REG_ENTRY + 2 * (gsi - io->gsi_base),
-			  ENTRY_MASKED);
+		reg_write(io, IOAPIC_REG_ENTRY + 2 * (gsi - io->gsi_base),
+			  IOAPIC_ENTRY_MASKED);
 }

@@ -2,11 +2,11 @@
 /* Commands about the machine itself: cpu, version, uptime. */
 #include "kernel/console/shell_priv.h"
 #include "kernel/cpu/backtrace.h"
-#include "kernel/cpu/machine.h"
 #include "kernel/lib/errno.h"
 #include "kernel/lib/lib.h"
 #include "kernel/lib/version_string.h"
 #include "kernel/sched/clock.h"
+#include "kernel/sched/cpu_stats.h"
 #include "kernel/sched/thread.h"
 #include "kernel/sync/log.h"
 #include "kernel/sync/percpu.h"

@@ -1,49 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Local APIC. Registers are named by their xAPIC offset; in x2APIC mode they
- * are MSR 0x800 + offset / 16 (SDM Vol. 3A, "x2APIC Register Address Space").
+ * Local APIC. In x2APIC mode register n is MSR 0x800 + n, else it lies at
+ * offset 16 * n of a page (SDM Vol. 3A, "x2APIC Register Address Space").
  */
 #include "kernel/cpu/apic.h"
 
 #include "kernel/cpu/irq.h"
+#include "kernel/lib/apic_format.h"
 #include "kernel/lib/errno.h"
 #include "kernel/lib/tsc.h"
 #include "kernel/lib/x86.h"
 #include "kernel/sync/log.h"
 #include "kernel/sync/percpu.h"
 #include "mm/hostpt.h"
-
-enum apic_reg {
-	APIC_ID = 0x20,
-	APIC_TPR = 0x80,
-	APIC_EOI = 0xb0,
-	APIC_SVR = 0xf0,
-	APIC_ESR = 0x280,
-	APIC_ICR = 0x300,
-	APIC_ICR_HIGH = 0x310,
-	APIC_LVT_TIMER = 0x320,
-	APIC_LVT_THERMAL = 0x330,
-	APIC_LVT_PERF = 0x340,
-	APIC_LVT_LINT0 = 0x350,
-	APIC_LVT_LINT1 = 0x360,
-	APIC_LVT_ERROR = 0x370,
-	APIC_TIMER_INITIAL = 0x380,
-	APIC_TIMER_CURRENT = 0x390,
-	APIC_TIMER_DIVIDE = 0x3e0,
-};
-
-#define SVR_ENABLE   BIT(8)
-#define ICR_NMI	     (4u << 8)
-#define ICR_INIT     (5u << 8)
-#define ICR_STARTUP  (6u << 8)
-#define ICR_BUSY     BIT(12)
-#define ICR_ASSERT   BIT(14)
-#define ICR_SELF     (1u << 18)
-#define LVT_MASKED   BIT(16)
-#define LVT_NMI	     (4u << 8)
-#define LVT_EXTINT   (7u << 8)
-#define LVT_DEADLINE (2u << 17)
-#define DIVIDE_BY_1  0xbu
 
 #define CPUID1_ECX_X2APIC   BIT(21)
 #define CPUID1_ECX_DEADLINE BIT(24)
@@ -59,16 +28,16 @@ static uint64_t timer_per_tsc; /* APIC timer ticks per TSC tick, 32.32 */
 static uint32_t apic_read(enum apic_reg reg)
 {
 	if (mode == APIC_X2)
-		return (uint32_t)rdmsr(MSR_X2APIC + reg / 16);
-	return *(volatile uint32_t *)(mmio + reg);
+		return (uint32_t)rdmsr(MSR_X2APIC + reg);
+	return *(volatile uint32_t *)(mmio + 16 * reg);
 }
 
 static void apic_write(enum apic_reg reg, uint32_t value)
 {
 	if (mode == APIC_X2)
-		wrmsr(MSR_X2APIC + reg / 16, value);
+		wrmsr(MSR_X2APIC + reg, value);
 	else
-		*(volatile uint32_t *)(mmio + reg) = value;
+		*(volatile uint32_t *)(mmio + 16 * reg) = value;
 }
 
 static void write_icr(uint32_t dest, uint32_t low)
@@ -83,11 +52,11 @@ static void write_icr(uint32_t dest, uint32_t low)
 		 * to become visible (SDM Vol. 3A, "WRMSR in x2APIC Mode").
 		 */
 		__asm__ volatile("mfence; lfence" : : : "memory");
-		wrmsr(MSR_X2APIC + APIC_ICR / 16, (uint64_t)dest << 32 | low);
+		wrmsr(MSR_X2APIC + APIC_ICR, (uint64_t)dest << 32 | low);
 		return;
 	}
 	flags = irq_save();
-	while (apic_read(APIC_ICR) & ICR_BUSY)
+	while (apic_read(APIC_ICR) & APIC_ICR_BUSY)
 		cpu_pause();
 	apic_write(APIC_ICR_HIGH, dest << 24);
 	apic_write(APIC_ICR, low);
@@ -126,12 +95,12 @@ void apic_init_cpu(void)
 	wrmsr(MSR_APIC_BASE, base);
 	if (mode == APIC_X2)
 		wrmsr(MSR_APIC_BASE, base | APIC_BASE_X2APIC);
-	apic_write(APIC_SVR, SVR_ENABLE | IRQ_VEC_SPURIOUS);
+	apic_write(APIC_SVR, APIC_SVR_ENABLED | IRQ_VEC_SPURIOUS);
 	apic_write(APIC_TPR, 0);
-	apic_write(APIC_LVT_TIMER, LVT_MASKED);
-	apic_write(APIC_LVT_LINT0, LVT_MASKED);
-	apic_write(APIC_LVT_LINT1, LVT_NMI);
-	apic_write(APIC_LVT_ERROR, LVT_MASKED);
+	apic_write(APIC_LVT_TIMER, APIC_LVT_MASKED);
+	apic_write(APIC_LVT_LINT0, APIC_LVT_MASKED);
+	apic_write(APIC_LVT_LINT1, APIC_DM_NMI << APIC_DM_SHIFT);
+	apic_write(APIC_LVT_ERROR, APIC_LVT_MASKED);
 	apic_write(APIC_ESR, 0);
 	this_cpu()->apic_id = apic_id();
 	/* What the firmware left in service would block lower vectors. */
@@ -161,7 +130,7 @@ void apic_eoi(void)
 
 void apic_send_ipi(uint32_t dest, uint8_t vector)
 {
-	write_icr(dest, ICR_ASSERT | vector);
+	write_icr(dest, APIC_ICR_ASSERT | vector);
 }
 
 /*
@@ -170,33 +139,34 @@ void apic_send_ipi(uint32_t dest, uint8_t vector)
  */
 void apic_send_self(uint8_t vector)
 {
-	uint32_t low = ICR_SELF | ICR_ASSERT | vector;
+	uint32_t low = APIC_ICR_SELF | APIC_ICR_ASSERT | vector;
 
 	if (mode == APIC_X2)
-		wrmsr(MSR_X2APIC + APIC_ICR / 16, low);
+		wrmsr(MSR_X2APIC + APIC_ICR, low);
 	else if (mode == APIC_MMIO)
 		apic_write(APIC_ICR, low);
 }
 
 void apic_send_nmi(uint32_t dest)
 {
-	write_icr(dest, ICR_ASSERT | ICR_NMI);
+	write_icr(dest, APIC_ICR_ASSERT | APIC_DM_NMI << APIC_DM_SHIFT);
 }
 
 void apic_send_init(uint32_t dest)
 {
-	write_icr(dest, ICR_ASSERT | ICR_INIT);
+	write_icr(dest, APIC_ICR_ASSERT | APIC_DM_INIT << APIC_DM_SHIFT);
 }
 
 void apic_send_startup(uint32_t dest, uint8_t page)
 {
-	write_icr(dest, ICR_ASSERT | ICR_STARTUP | page);
+	write_icr(dest, APIC_ICR_ASSERT | APIC_DM_SIPI << APIC_DM_SHIFT | page);
 }
 
 void apic_set_extint(bool on)
 {
 	if (mode != APIC_NONE)
-		apic_write(APIC_LVT_LINT0, on ? LVT_EXTINT : LVT_MASKED);
+		apic_write(APIC_LVT_LINT0, on ? APIC_DM_EXTINT << APIC_DM_SHIFT
+					      : APIC_LVT_MASKED);
 }
 
 /*
@@ -210,15 +180,15 @@ void apic_timer_calibrate(void)
 
 	if (mode == APIC_NONE || has_deadline)
 		return;
-	apic_write(APIC_TIMER_DIVIDE, DIVIDE_BY_1);
-	apic_write(APIC_LVT_TIMER, LVT_MASKED);
-	apic_write(APIC_TIMER_INITIAL, UINT32_MAX);
+	apic_write(APIC_TDCR, APIC_TDCR_BY_1);
+	apic_write(APIC_LVT_TIMER, APIC_LVT_MASKED);
+	apic_write(APIC_TMICT, UINT32_MAX);
 	start = rdtsc();
 	do
 		elapsed = rdtsc() - start;
 	while (elapsed < window);
-	ticks = UINT32_MAX - apic_read(APIC_TIMER_CURRENT);
-	apic_write(APIC_TIMER_INITIAL, 0);
+	ticks = UINT32_MAX - apic_read(APIC_TMCCT);
+	apic_write(APIC_TMICT, 0);
 	timer_per_tsc = (ticks << 32) / elapsed;
 	log_info("apic", "timer_khz=%llu one-shot",
 		 (unsigned long long)(ticks * tsc_khz / elapsed));
@@ -228,9 +198,11 @@ void apic_timer_init_cpu(uint8_t vector)
 {
 	if (mode == APIC_NONE)
 		return;
-	apic_write(APIC_TIMER_DIVIDE, DIVIDE_BY_1);
+	apic_write(APIC_TDCR, APIC_TDCR_BY_1);
 	apic_write(APIC_LVT_TIMER,
-		   has_deadline ? LVT_DEADLINE | vector : vector);
+		   has_deadline
+			   ? APIC_TIMER_DEADLINE << APIC_LVT_MODE_SHIFT | vector
+			   : vector);
 	/*
 	 * The MMIO write of the mode must be seen before the first write of
 	 * the deadline MSR (SDM Vol. 3A, "TSC-Deadline Mode").
@@ -251,7 +223,7 @@ void apic_timer_set(uint64_t tsc_deadline)
 		return;
 	}
 	if (tsc_deadline == UINT64_MAX) {
-		apic_write(APIC_TIMER_INITIAL, 0);
+		apic_write(APIC_TMICT, 0);
 		return;
 	}
 	now = rdtsc();
@@ -263,5 +235,5 @@ void apic_timer_set(uint64_t tsc_deadline)
 		count = min((delta * timer_per_tsc >> 32) + 1,
 			    (uint64_t)UINT32_MAX);
 	}
-	apic_write(APIC_TIMER_INITIAL, (uint32_t)count);
+	apic_write(APIC_TMICT, (uint32_t)count);
 }

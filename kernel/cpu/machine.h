@@ -14,17 +14,4 @@ void smp_call(uint64_t cpu_mask, void (*fn)(void *arg), void *arg);
 /* Makes the CPU leave guest mode / run its scheduler. Any context. */
 void smp_kick(uint32_t cpu);
 
-struct cpu_stats {
-	uint32_t apic_id;
-	uint64_t idle_ticks, busy_ticks;
-	uint64_t nr_irqs, nr_switches;
-	uint32_t nr_runnable;
-	char running[32]; /* thread name */
-	/* kernel/sched/stretch.h: the longest so far, in ticks. */
-	uint64_t longest_kept, irq_late;
-	char kept_by[32];
-	uint64_t kept_until; /* code address where it gave way */
-};
-bool cpu_get_stats(uint32_t cpu, struct cpu_stats *out);
-
 #endif

@@ -23,6 +23,7 @@
 #include "kernel/lib/bug.h"
 #include "kernel/lib/lib.h"
 #include "kernel/lib/x86.h"
+#include "kernel/sched/cpu_stats.h"
 #include "kernel/sched/fair.h"
 #include "kernel/sched/runq.h"
 #include "kernel/sched/stretch.h"

@@ -21,6 +21,7 @@
 #include "kernel/lib/errno.h"
 #include "kernel/lib/selftest.h"
 #include "kernel/lib/version_string.h"
+#include "kernel/sched/cpu_stats.h"
 #include "kernel/sched/sched.h"
 #include "kernel/sync/log.h"
 #include "mm/audit.h"

@@ -2,7 +2,7 @@
 /*
  * The host's ACPI tables, sound and damaged: what is wrong is ignored, never
  * believed and never read past its end.
- * Sources: kernel/cpu/acpi.c
+ * Sources: kernel/cpu/acpi.c kernel/lib/acpi_walk.c
  */
 #include <setjmp.h>
 #include <stdarg.h>

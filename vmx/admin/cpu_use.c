@@ -2,10 +2,10 @@
 /* Shares of CPU time, and `top`, which shows them again and again. */
 #include "vmx/admin/cpu_use.h"
 
-#include "kernel/cpu/machine.h"
 #include "kernel/lib/errno.h"
 #include "kernel/lib/lib.h"
 #include "kernel/sched/clock.h"
+#include "kernel/sched/cpu_stats.h"
 #include "kernel/sync/percpu.h"
 #include "mm/heap.h"
 #include "vmx/admin/admin_priv.h"

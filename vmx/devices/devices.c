@@ -147,7 +147,7 @@ bool devices_pio_quick(struct vcpu *v, uint16_t port, bool in, uint8_t *val)
 
 static bool is_ioapic(gpa_t a)
 {
-	return (a.raw & ~PAGE_MASK) == IOAPIC_PAGE;
+	return (a.raw & ~PAGE_MASK) == IOAPIC_DEFAULT_PAGE;
 }
 
 bool devices_mmio_read(struct vcpu *v, gpa_t a, unsigned nbytes, uint64_t *val)

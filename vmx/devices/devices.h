@@ -10,6 +10,7 @@
 #ifndef VMX_DEVICES_DEVICES_H
 #define VMX_DEVICES_DEVICES_H
 
+#include "kernel/lib/apic_format.h"
 #include "kernel/lib/compiler.h"
 #include "vmx/vcpu.h"
 #include "vmx/vm.h"
@@ -79,7 +80,8 @@ void lapic_set_cr8(struct lapic *l, uint64_t cr8);
  * page is elsewhere or off. On the vCPU's thread, interrupts may be off.
  */
 bool lapic_eoi_by_memory(struct lapic *l, gpa_t a);
-#define LAPIC_EOI_DEFAULT 0xfee000b0ull /* where it is unless moved */
+#define LAPIC_EOI_DEFAULT                                                      \
+	(APIC_DEFAULT_PAGE + 16 * APIC_EOI) /* where it is unless moved */
 /* True unless the guest switched the APIC off in IA32_APIC_BASE. */
 bool lapic_is_on(const struct lapic *l);
 /* True when the guest enabled x2APIC mode. */

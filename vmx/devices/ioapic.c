@@ -8,43 +8,31 @@
  */
 #include "vmx/devices/ioapic.h"
 
+#include "kernel/lib/apic_format.h"
 #include "kernel/lib/lib.h"
 #include "vmx/devices/devices_priv.h"
 
-#define REG_SELECT 0x00u
-#define REG_WINDOW 0x10u
-#define REG_EOI	   0x40u
-
-#define IND_ID	    0x00u
-#define IND_VERSION 0x01u
-#define IND_ARB	    0x02u
-#define IND_REDIR   0x10u
-
 #define VERSION_VALUE (0x20u | (IOAPIC_NR_PINS - 1) << 16)
 
-#define REDIR_LOGICAL	 BIT(11)
-#define REDIR_STATUS	 BIT(12)
-#define REDIR_REMOTE_IRR BIT(14)
-#define REDIR_LEVEL	 BIT(15)
-#define REDIR_MASKED	 BIT(16)
-#define REDIR_READ_ONLY	 (REDIR_STATUS | REDIR_REMOTE_IRR)
-#define REDIR_WRITABLE	 0xff0000000001afffull
+#define REDIR_READ_ONLY (IOAPIC_ENTRY_STATUS | IOAPIC_ENTRY_REMOTE_IRR)
+#define REDIR_WRITABLE	0xff0000000001afffull
 
 void ioapic_reset(struct ioapic *io)
 {
 	memset(io, 0, sizeof(*io));
 	for (unsigned i = 0; i < IOAPIC_NR_PINS; i++)
-		io->redir[i] = REDIR_MASKED;
+		io->redir[i] = IOAPIC_ENTRY_MASKED;
 }
 
 /* An entry has the bit layout of an MSI, apart from the destination. */
 static void send(struct vm *vm, uint64_t redir)
 {
 	uint64_t dest = redir >> 56;
-	uint64_t logical = redir & REDIR_LOGICAL ? 4 : 0;
+	uint64_t logical = redir & IOAPIC_ENTRY_LOGICAL ? 4 : 0;
 
-	lapic_deliver_msi(vm, 0xfee00000ull | dest << 12 | logical,
-			  (uint32_t)redir & (0x7ff | (uint32_t)REDIR_LEVEL));
+	lapic_deliver_msi(vm, APIC_DEFAULT_PAGE | dest << 12 | logical,
+			  (uint32_t)redir &
+				  (0x7ff | (uint32_t)IOAPIC_ENTRY_LEVEL));
 }
 
 /* Sends for a pin that is asserted, if its entry lets it. */
@@ -52,10 +40,10 @@ static void service_level(struct vm *vm, struct ioapic *io, unsigned pin)
 {
 	uint64_t *redir = &io->redir[pin];
 
-	if (!(io->lines & BIT(pin)) || !(*redir & REDIR_LEVEL) ||
-	    (*redir & (REDIR_MASKED | REDIR_REMOTE_IRR)))
+	if (!(io->lines & BIT(pin)) || !(*redir & IOAPIC_ENTRY_LEVEL) ||
+	    (*redir & (IOAPIC_ENTRY_MASKED | IOAPIC_ENTRY_REMOTE_IRR)))
 		return;
-	*redir |= REDIR_REMOTE_IRR;
+	*redir |= IOAPIC_ENTRY_REMOTE_IRR;
 	send(vm, *redir);
 }
 
@@ -70,19 +58,19 @@ void ioapic_set_pin_locked(struct vm *vm, struct ioapic *io, unsigned pin,
 		return;
 	}
 	io->lines |= bit;
-	if (io->redir[pin] & REDIR_LEVEL)
+	if (io->redir[pin] & IOAPIC_ENTRY_LEVEL)
 		service_level(vm, io, pin);
-	else if (rose && !(io->redir[pin] & REDIR_MASKED))
+	else if (rose && !(io->redir[pin] & IOAPIC_ENTRY_MASKED))
 		send(vm, io->redir[pin]);
 }
 
 static void eoi_locked(struct vm *vm, struct ioapic *io, uint8_t vector)
 {
 	for (unsigned i = 0; i < IOAPIC_NR_PINS; i++) {
-		if (!(io->redir[i] & REDIR_REMOTE_IRR) ||
+		if (!(io->redir[i] & IOAPIC_ENTRY_REMOTE_IRR) ||
 		    (uint8_t)io->redir[i] != vector)
 			continue;
-		io->redir[i] &= ~REDIR_REMOTE_IRR;
+		io->redir[i] &= ~IOAPIC_ENTRY_REMOTE_IRR;
 		service_level(vm, io, i);
 	}
 }
@@ -101,13 +89,13 @@ static uint32_t window_read(const struct ioapic *io)
 	unsigned pin;
 
 	switch (io->select) {
-	case IND_ID:
-	case IND_ARB: return io->id << 24;
-	case IND_VERSION: return VERSION_VALUE;
+	case IOAPIC_REG_ID:
+	case IOAPIC_REG_ARB: return io->id << 24;
+	case IOAPIC_REG_VERSION: return VERSION_VALUE;
 	default: break;
 	}
-	pin = (io->select - IND_REDIR) / 2u;
-	if (io->select < IND_REDIR || pin >= IOAPIC_NR_PINS)
+	pin = (io->select - IOAPIC_REG_ENTRY) / 2u;
+	if (io->select < IOAPIC_REG_ENTRY || pin >= IOAPIC_NR_PINS)
 		return 0;
 	return (uint32_t)(io->redir[pin] >> (io->select & 1 ? 32 : 0));
 }
@@ -124,21 +112,21 @@ static void redir_write(struct vm *vm, struct ioapic *io, unsigned pin,
 		redir = (redir & ~0xffffffffull) | val;
 	redir = (redir & REDIR_WRITABLE) | ro;
 	/* An edge-triggered entry has no remote IRR to wait for. */
-	if (!(redir & REDIR_LEVEL))
-		redir &= ~REDIR_REMOTE_IRR;
+	if (!(redir & IOAPIC_ENTRY_LEVEL))
+		redir &= ~IOAPIC_ENTRY_REMOTE_IRR;
 	io->redir[pin] = redir;
 	service_level(vm, io, pin);
 }
 
 static void window_write(struct vm *vm, struct ioapic *io, uint32_t val)
 {
-	unsigned pin = (io->select - IND_REDIR) / 2u;
+	unsigned pin = (io->select - IOAPIC_REG_ENTRY) / 2u;
 
-	if (io->select == IND_ID) {
+	if (io->select == IOAPIC_REG_ID) {
 		io->id = val >> 24 & 0xf;
 		return;
 	}
-	if (io->select >= IND_REDIR && pin < IOAPIC_NR_PINS)
+	if (io->select >= IOAPIC_REG_ENTRY && pin < IOAPIC_NR_PINS)
 		redir_write(vm, io, pin, io->select & 1, val);
 }
 
@@ -153,9 +141,9 @@ void ioapic_mmio_read(struct vm *vm, uint32_t off, unsigned nbytes,
 	if ((off & 15) + nbytes > 4)
 		return;
 	flags = spin_lock_irqsave(&chip->lock);
-	if ((off & ~15u) == REG_SELECT)
+	if ((off & ~15u) == IOAPIC_OFF_INDEX)
 		reg = chip->ioapic.select;
-	else if ((off & ~15u) == REG_WINDOW)
+	else if ((off & ~15u) == IOAPIC_OFF_WINDOW)
 		reg = window_read(&chip->ioapic);
 	spin_unlock_irqrestore(&chip->lock, flags);
 	*val = reg >> (off & 3) * 8;
@@ -170,13 +158,15 @@ void ioapic_mmio_write(struct vm *vm, uint32_t off, unsigned nbytes,
 	uint64_t flags;
 
 	/* The select and EOI registers are bytes; the window is 32 bits. */
-	if (off == REG_WINDOW && nbytes != 4)
+	if (off == IOAPIC_OFF_WINDOW && nbytes != 4)
 		return;
 	flags = spin_lock_irqsave(&chip->lock);
 	switch (off) {
-	case REG_SELECT: chip->ioapic.select = (uint8_t)val; break;
-	case REG_WINDOW: window_write(vm, &chip->ioapic, (uint32_t)val); break;
-	case REG_EOI: eoi_locked(vm, &chip->ioapic, (uint8_t)val); break;
+	case IOAPIC_OFF_INDEX: chip->ioapic.select = (uint8_t)val; break;
+	case IOAPIC_OFF_WINDOW:
+		window_write(vm, &chip->ioapic, (uint32_t)val);
+		break;
+	case IOAPIC_OFF_EOI: eoi_locked(vm, &chip->ioapic, (uint8_t)val); break;
 	default: break;
 	}
 	spin_unlock_irqrestore(&chip->lock, flags);

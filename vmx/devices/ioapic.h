@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Virtual IOAPIC: 24 pins, version 0x20 (with EOI register), at
- * IOAPIC_PAGE. Shares its lock with the 8259 pair (struct irqchip, irq.h).
+ * IOAPIC_DEFAULT_PAGE. Shares its lock with the 8259 pair (struct irqchip,
+ * irq.h).
  */
 #ifndef VMX_DEVICES_IOAPIC_H
 #define VMX_DEVICES_IOAPIC_H
@@ -9,7 +10,6 @@
 #include "kernel/lib/compiler.h"
 #include "vmx/vm.h"
 
-#define IOAPIC_PAGE    0xfec00000ull
 #define IOAPIC_NR_PINS 24u
 
 /* All fields: [irqchip.lock] */

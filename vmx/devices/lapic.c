@@ -47,7 +47,7 @@ static uint64_t apic_base_reserved(void)
 
 	__asm__("cpuid" : "+a"(eax), "=b"(ebx), "+c"(ecx), "=d"(edx));
 	return ~(BIT(eax & 0xff) - PAGE_SIZE) &
-	       ~(APIC_BASE_BSP | APIC_BASE_EXTD | APIC_BASE_EN);
+	       ~(APIC_BASE_BSP | APIC_BASE_X2APIC | APIC_BASE_ENABLE);
 }
 
 /*
@@ -88,7 +88,7 @@ void lapic_reset(struct lapic *l)
 {
 	bool is_bsp = l->id == 0;
 
-	l->base = APIC_DEFAULT_PAGE | APIC_BASE_EN;
+	l->base = APIC_DEFAULT_PAGE | APIC_BASE_ENABLE;
 	if (is_bsp)
 		l->base |= APIC_BASE_BSP;
 	l->xapic_id = l->id & 0xff;
@@ -133,7 +133,7 @@ bool lapic_is_on(const struct lapic *l)
 
 bool lapic_is_x2apic(const struct lapic *l)
 {
-	return READ_ONCE(l->base) & APIC_BASE_EXTD;
+	return READ_ONCE(l->base) & APIC_BASE_X2APIC;
 }
 
 /*
@@ -291,7 +291,7 @@ void lapic_error(struct lapic *l, uint32_t esr_bit)
 	vcpu_request(l->vcpu, VCPU_REQ_EVENT);
 }
 
-void lapic_local_event(struct lapic *l, enum lapic_reg reg)
+void lapic_local_event(struct lapic *l, enum apic_reg reg)
 {
 	uint32_t lvt = lapic_lvt(l, reg);
 	uint32_t mode = reg == APIC_LVT_TIMER ? (uint32_t)APIC_DM_FIXED

@@ -9,11 +9,6 @@
  */
 #include "vmx/devices/lapic_priv.h"
 
-#define ICR_LOGICAL    0x800u
-#define ICR_ASSERT     0x4000u
-#define ICR_LEVEL      0x8000u
-#define ICR_SHORT(icr) ((icr) >> 18 & 3)
-
 enum shorthand { SHORT_NONE, SHORT_SELF, SHORT_ALL, SHORT_OTHERS };
 
 static bool matches_physical(const struct lapic *l, uint32_t dest)
@@ -152,12 +147,13 @@ static void send_shorthand(struct lapic *from, const struct apic_msg *m,
 void lapic_send_icr(struct lapic *l)
 {
 	uint32_t icr = l->icr_low;
-	enum shorthand to = (enum shorthand)ICR_SHORT(icr);
+	enum shorthand to = (enum shorthand)APIC_ICR_SHORTHAND(icr);
 	struct apic_msg m = {
 		.vector = (uint8_t)icr,
 		.mode = icr >> 8 & 7,
-		.logical = icr & ICR_LOGICAL,
-		.deasserted = (icr & ICR_LEVEL) && !(icr & ICR_ASSERT),
+		.logical = icr & APIC_ICR_LOGICAL,
+		.deasserted =
+			(icr & APIC_ICR_LEVEL) && !(icr & APIC_ICR_ASSERT),
 	};
 
 	/* The trigger mode of other IPIs is ignored: they are edges. */

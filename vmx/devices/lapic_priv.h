@@ -16,81 +16,15 @@
 #ifndef VMX_DEVICES_LAPIC_PRIV_H
 #define VMX_DEVICES_LAPIC_PRIV_H
 
+#include "kernel/lib/apic_format.h"
+#include "kernel/lib/x86.h"
 #include "kernel/sched/clock.h"
 #include "kernel/sync/spinlock.h"
 #include "vmx/devices/devices.h"
 #include "vmx/devices/guest_timer.h"
 #include "vmx/devices/lapic.h"
 
-/* Registers by their x2APIC number: MSR - 0x800, MMIO offset / 16. */
-enum lapic_reg {
-	APIC_ID = 0x02,
-	APIC_VERSION = 0x03,
-	APIC_TPR = 0x08,
-	APIC_APR = 0x09,
-	APIC_PPR = 0x0a,
-	APIC_EOI = 0x0b,
-	APIC_RRD = 0x0c,
-	APIC_LDR = 0x0d,
-	APIC_DFR = 0x0e,
-	APIC_SVR = 0x0f,
-	APIC_ISR = 0x10,
-	APIC_TMR = 0x18,
-	APIC_IRR = 0x20,
-	APIC_ESR = 0x28,
-	APIC_ICR = 0x30,
-	APIC_ICR_HIGH = 0x31,
-	APIC_LVT_TIMER = 0x32,
-	APIC_LVT_THERMAL = 0x33,
-	APIC_LVT_PERF = 0x34,
-	APIC_LVT_LINT0 = 0x35,
-	APIC_LVT_LINT1 = 0x36,
-	APIC_LVT_ERROR = 0x37,
-	APIC_TMICT = 0x38,
-	APIC_TMCCT = 0x39,
-	APIC_TDCR = 0x3e,
-	APIC_SELF_IPI = 0x3f,
-};
-
-#define MSR_APIC_BASE	  0x1bu
-#define MSR_X2APIC_FIRST  0x800u
-#define MSR_X2APIC_LAST	  0x8ffu
-#define APIC_BASE_BSP	  BIT(8)
-#define APIC_BASE_EXTD	  BIT(10)
-#define APIC_BASE_EN	  BIT(11)
-#define APIC_DEFAULT_PAGE 0xfee00000ull
-
-#define APIC_SVR_ENABLED     0x100u
-#define APIC_SVR_NO_EOI_CAST 0x1000u
-#define APIC_SVR_VALID	     0x11ffu
-
-#define APIC_LVT_MASKED 0x10000u
-#define NR_LVT		6u /* timer .. error */
-
-#define APIC_ESR_SEND_ILLEGAL 0x20u
-#define APIC_ESR_RECV_ILLEGAL 0x40u
-#define APIC_ESR_BAD_REGISTER 0x80u
-
-/* Delivery modes of messages and LVT entries. */
-enum apic_dm {
-	APIC_DM_FIXED = 0,
-	APIC_DM_LOWEST = 1,
-	APIC_DM_SMI = 2,
-	APIC_DM_NMI = 4,
-	APIC_DM_INIT = 5,
-	APIC_DM_SIPI = 6,
-	APIC_DM_EXTINT = 7,
-};
-
-enum apic_timer_mode {
-	APIC_TIMER_ONESHOT = 0,
-	APIC_TIMER_PERIODIC = 1,
-	APIC_TIMER_DEADLINE = 2,
-	APIC_TIMER_RESERVED = 3,
-};
-
-/* Vectors below 16 are illegal for fixed interrupts. */
-#define APIC_FIRST_VECTOR 16u
+#define NR_LVT 6u /* timer .. error */
 
 /* Bits of lapic.pending. */
 #define PEND_IRR    0x1u /* IRR may be non-empty */
@@ -141,7 +75,7 @@ struct apic_msg {
 
 static inline bool lapic_is_enabled(const struct lapic *l)
 {
-	return READ_ONCE(l->base) & APIC_BASE_EN;
+	return READ_ONCE(l->base) & APIC_BASE_ENABLE;
 }
 
 /* Both hardware and software enabled: takes fixed interrupts. */
@@ -150,14 +84,15 @@ static inline bool lapic_takes_fixed(const struct lapic *l)
 	return lapic_is_enabled(l) && (READ_ONCE(l->svr) & APIC_SVR_ENABLED);
 }
 
-static inline uint32_t lapic_lvt(const struct lapic *l, enum lapic_reg reg)
+static inline uint32_t lapic_lvt(const struct lapic *l, enum apic_reg reg)
 {
 	return READ_ONCE(l->lvt[reg - APIC_LVT_TIMER]);
 }
 
 static inline enum apic_timer_mode lapic_timer_mode(const struct lapic *l)
 {
-	return (enum apic_timer_mode)((lapic_lvt(l, APIC_LVT_TIMER) >> 17) & 3);
+	return (enum apic_timer_mode)(
+		(lapic_lvt(l, APIC_LVT_TIMER) >> APIC_LVT_MODE_SHIFT) & 3);
 }
 
 /* Highest vector set in a 256-bit map, -1: none. */
@@ -181,7 +116,7 @@ void lapic_error(struct lapic *l, uint32_t esr_bit);
 /* An NMI for the vCPU. Any context. */
 void lapic_nmi(struct lapic *l);
 /* The event of an LVT entry happened. Any context. */
-void lapic_local_event(struct lapic *l, enum lapic_reg lvt);
+void lapic_local_event(struct lapic *l, enum apic_reg lvt);
 
 /* The guest wrote ICR: sends what it says. Own thread. */
 void lapic_send_icr(struct lapic *l);

@@ -14,31 +14,24 @@
 /* Version 0x14, six LVT entries, EOI broadcasts can be suppressed. */
 #define VERSION_VALUE (0x14u | (NR_LVT - 1) << 16 | 1u << 24)
 
-#define LVT_VECTOR     0xffu
-#define LVT_DM	       0x700u
-#define LVT_STATUS     0x1000u /* read-only; always idle here */
-#define LVT_POLARITY   0x2000u
-#define LVT_REMOTE_IRR 0x4000u /* read-only */
-#define LVT_TRIGGER    0x8000u
-#define LVT_MODE       0x60000u
-#define LVT_READ_ONLY  (LVT_STATUS | LVT_REMOTE_IRR)
+#define LVT_READ_ONLY (APIC_LVT_STATUS | APIC_LVT_REMOTE_IRR)
 
-#define ICR_BUSY     0x1000u
-#define ICR_RESERVED 0xfff32000u /* bits 31:20, 17:16, 13 */
 #define DFR_RESERVED 0x0fffffffu
 
 static const uint32_t lvt_valid[NR_LVT] = {
 	[APIC_LVT_TIMER - APIC_LVT_TIMER] =
-		LVT_VECTOR | APIC_LVT_MASKED | LVT_MODE,
+		APIC_LVT_VECTOR | APIC_LVT_MASKED | APIC_LVT_MODE,
 	[APIC_LVT_THERMAL - APIC_LVT_TIMER] =
-		LVT_VECTOR | LVT_DM | APIC_LVT_MASKED,
+		APIC_LVT_VECTOR | APIC_LVT_DM | APIC_LVT_MASKED,
 	[APIC_LVT_PERF - APIC_LVT_TIMER] =
-		LVT_VECTOR | LVT_DM | APIC_LVT_MASKED,
-	[APIC_LVT_LINT0 - APIC_LVT_TIMER] = LVT_VECTOR | LVT_DM | LVT_POLARITY |
-					    LVT_TRIGGER | APIC_LVT_MASKED,
-	[APIC_LVT_LINT1 - APIC_LVT_TIMER] = LVT_VECTOR | LVT_DM | LVT_POLARITY |
-					    LVT_TRIGGER | APIC_LVT_MASKED,
-	[APIC_LVT_ERROR - APIC_LVT_TIMER] = LVT_VECTOR | APIC_LVT_MASKED,
+		APIC_LVT_VECTOR | APIC_LVT_DM | APIC_LVT_MASKED,
+	[APIC_LVT_LINT0 - APIC_LVT_TIMER] = APIC_LVT_VECTOR | APIC_LVT_DM |
+					    APIC_LVT_POLARITY |
+					    APIC_LVT_TRIGGER | APIC_LVT_MASKED,
+	[APIC_LVT_LINT1 - APIC_LVT_TIMER] = APIC_LVT_VECTOR | APIC_LVT_DM |
+					    APIC_LVT_POLARITY |
+					    APIC_LVT_TRIGGER | APIC_LVT_MASKED,
+	[APIC_LVT_ERROR - APIC_LVT_TIMER] = APIC_LVT_VECTOR | APIC_LVT_MASKED,
 };
 
 static bool is_lvt(uint32_t reg)
@@ -60,7 +53,7 @@ static uint32_t x2apic_ldr(const struct lapic *l)
 static bool reg_read(struct lapic *l, uint32_t reg, uint32_t *val)
 {
 	if (is_lvt(reg)) {
-		*val = lapic_lvt(l, (enum lapic_reg)reg);
+		*val = lapic_lvt(l, (enum apic_reg)reg);
 		return true;
 	}
 	if (reg >= APIC_ISR && reg < APIC_ISR + 8) {
@@ -113,7 +106,7 @@ static void write_svr(struct lapic *l, uint32_t val)
 	if (val & APIC_SVR_ENABLED)
 		return;
 	for (uint32_t r = APIC_LVT_TIMER; r <= APIC_LVT_ERROR; r++)
-		write_lvt(l, r, lapic_lvt(l, (enum lapic_reg)r));
+		write_lvt(l, r, lapic_lvt(l, (enum apic_reg)r));
 }
 
 static void write_tpr(struct lapic *l, uint32_t val)
@@ -139,7 +132,7 @@ static bool reg_write(struct lapic *l, uint32_t reg, uint32_t val)
 					     __ATOMIC_SEQ_CST);
 		return true;
 	case APIC_ICR:
-		l->icr_low = val & ~(ICR_RESERVED | ICR_BUSY);
+		l->icr_low = val & ~(APIC_ICR_RESERVED | APIC_ICR_BUSY);
 		lapic_send_icr(l);
 		return true;
 	case APIC_TMICT: lapic_timer_set_initial(l, val); return true;
@@ -175,7 +168,7 @@ static uint64_t x2apic_writable(uint32_t reg)
 	switch (reg) {
 	case APIC_TPR: return 0xff;
 	case APIC_SVR: return APIC_SVR_VALID;
-	case APIC_ICR: return ~(uint64_t)ICR_RESERVED;
+	case APIC_ICR: return ~(uint64_t)APIC_ICR_RESERVED;
 	case APIC_TMICT: return 0xffffffffu;
 	case APIC_TDCR: return 0xb;
 	case APIC_SELF_IPI: return 0xff;
@@ -204,7 +197,7 @@ static int x2apic_write(struct lapic *l, uint32_t reg, uint64_t val)
 		lapic_self_ipi(l, (uint32_t)val);
 		return 0;
 	}
-	if (reg == APIC_LVT_TIMER && (val & LVT_MODE) == LVT_MODE)
+	if (reg == APIC_LVT_TIMER && (val & APIC_LVT_MODE) == APIC_LVT_MODE)
 		return -EINVAL;
 	if (reg == APIC_ICR)
 		l->icr_high = (uint32_t)(val >> 32);
@@ -220,8 +213,8 @@ static int x2apic_write(struct lapic *l, uint32_t reg, uint64_t val)
  */
 static bool mode_change_is_legal(uint64_t old, uint64_t new)
 {
-	bool had_en = old & APIC_BASE_EN, had_extd = old & APIC_BASE_EXTD;
-	bool en = new &APIC_BASE_EN, extd = new &APIC_BASE_EXTD;
+	bool had_en = old & APIC_BASE_ENABLE, had_extd = old & APIC_BASE_X2APIC;
+	bool en = new &APIC_BASE_ENABLE, extd = new &APIC_BASE_X2APIC;
 
 	if (extd && !en)
 		return false;
@@ -239,10 +232,10 @@ static int write_base(struct lapic *l, uint64_t val)
 	if (!mode_change_is_legal(old, val))
 		return -EINVAL;
 	WRITE_ONCE(l->base, val);
-	if ((old ^ val) & APIC_BASE_EXTD)
-		l->ldr = val & APIC_BASE_EXTD ? x2apic_ldr(l) : 0;
+	if ((old ^ val) & APIC_BASE_X2APIC)
+		l->ldr = val & APIC_BASE_X2APIC ? x2apic_ldr(l) : 0;
 	/* Switched on again: the ID that INIT would give. */
-	if (!(old & APIC_BASE_EN) && (val & APIC_BASE_EN))
+	if (!(old & APIC_BASE_ENABLE) && (val & APIC_BASE_ENABLE))
 		l->xapic_id = l->id & 0xff;
 	lapic_recheck(l);
 	return 0;
@@ -254,20 +247,18 @@ int lapic_msr_read(struct lapic *l, uint32_t msr, uint64_t *val)
 		*val = l->base;
 		return 0;
 	}
-	if (msr < MSR_X2APIC_FIRST || msr > MSR_X2APIC_LAST ||
-	    !lapic_is_x2apic(l))
+	if ((msr & ~0xffu) != MSR_X2APIC || !lapic_is_x2apic(l))
 		return -EINVAL;
-	return x2apic_read(l, msr - MSR_X2APIC_FIRST, val);
+	return x2apic_read(l, msr - MSR_X2APIC, val);
 }
 
 int lapic_msr_write(struct lapic *l, uint32_t msr, uint64_t val)
 {
 	if (msr == MSR_APIC_BASE)
 		return write_base(l, val);
-	if (msr < MSR_X2APIC_FIRST || msr > MSR_X2APIC_LAST ||
-	    !lapic_is_x2apic(l))
+	if ((msr & ~0xffu) != MSR_X2APIC || !lapic_is_x2apic(l))
 		return -EINVAL;
-	return x2apic_write(l, msr - MSR_X2APIC_FIRST, val);
+	return x2apic_write(l, msr - MSR_X2APIC, val);
 }
 
 /* ---- xAPIC ---- */

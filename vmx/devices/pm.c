@@ -8,6 +8,7 @@
  */
 #include "vmx/devices/pm.h"
 
+#include "kernel/lib/acpi_format.h"
 #include "kernel/lib/lib.h"
 #include "kernel/sched/clock.h"
 #include "vmx/devices/devices_priv.h"
@@ -16,7 +17,6 @@
 #define EVT_STATUS 0x8521u /* WAK, RTC, PWRBTN, GBL, TMR: write 1 to clear */
 #define EVT_ENABLE 0x0521u
 #define CNT_SCI_EN 0x0001u
-#define CNT_SLP_EN 0x2000u
 #define CNT_KEPT   0x1c07u /* SLP_TYP, GBL_RLS, BM_RLD, SCI_EN */
 #define NS_PER_S   1000000000ull
 
@@ -106,7 +106,8 @@ static void write_word(struct pm *pm, unsigned off, uint16_t val, uint16_t mask)
 
 static bool asks_power_off(uint32_t control)
 {
-	return (control & CNT_SLP_EN) && (control >> 10 & 7) == PM_S5_TYPE;
+	return (control & ACPI_PM1_SLP_EN) &&
+	       (control >> ACPI_PM1_SLP_TYP_SHIFT & 7) == PM_S5_TYPE;
 }
 
 void pm_pio_write(struct vm_devices *d, uint16_t port, unsigned nbytes,
