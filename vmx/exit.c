@@ -109,10 +109,17 @@ static enum exit_action exit_bad_state(struct vcpu *v)
 	return EXIT_STOP_VM;
 }
 
-/* A machine check came before the entry, and the guest can still go on. */
+/*
+ * A machine check came before the entry, and the guest can still go on. What
+ * was to go in is still in the VMCS, where the next entry puts its own.
+ */
 static enum exit_action exit_mce_entry(struct vcpu *v)
 {
-	(void)v;
+	v->inject = (struct pending_event){
+		.info = vmcs_read32(VMCS_ENTRY_INTR_INFO),
+		.error_code = vmcs_read32(VMCS_ENTRY_ERROR_CODE),
+		.insn_len = vmcs_read32(VMCS_ENTRY_INSN_LEN),
+	};
 	return EXIT_RESUME;
 }
 
@@ -203,13 +210,16 @@ enum exit_action exit_dispatch(struct vcpu *v)
 		v->exit_reason = vmx_exit_probe(v, v->exit_reason);
 	reason = v->exit_reason;
 	if (reason == REASON_HANDLED) {
+		v->launched = 1;
 		irq_enable();
 		return EXIT_RESUME;
 	}
-	if (unlikely(reason & REASON_ENTRY_FAILURE))
+	if (unlikely(reason & REASON_ENTRY_FAILURE)) {
 		reason &= 0xffff; /* exits 33, 34, 41 */
-	else
+	} else {
+		v->launched = 1;
 		inject_save_vectoring(v);
+	}
 	sound = host_events(reason);
 	irq_enable();
 	if (unlikely(!sound))

@@ -223,8 +223,6 @@ static int guest_stay(struct vcpu *v)
 	}
 	__atomic_store_n(&v->mode, VCPU_OUTSIDE, __ATOMIC_SEQ_CST);
 	stay_timer_end();
-	if (!err)
-		v->launched = 1;
 	return err;
 }
 

@@ -215,6 +215,8 @@ void vmcs_setup_guest_reset(struct vcpu *v)
 	vmcs_write(VMCS_GUEST_RIP, 0xfff0);
 	vmcs_write(VMCS_GUEST_RSP, 0);
 	v->gpr[REG_RDX] = cpuid_policy_get(v, 1, 0).eax;
+	/* What it cached while it had paging would be used without. */
+	vmx_invvpid(INVVPID_SINGLE, v->vpid);
 }
 
 void vmcs_setup_guest_sipi(struct vcpu *v, uint8_t vector)

@@ -253,6 +253,36 @@ static void a_failed_entry_has_no_vectoring(void **state)
 	assert_false(vectoring_saved);
 }
 
+/*
+ * SDM Vol. 3, "VM-Entry Failures During or After Loading Guest State": neither
+ * does it make VMRESUME possible, nor is the event gone that was to go in.
+ */
+static void a_failed_entry_is_repeated_as_it_was(void **state)
+{
+	(void)state;
+	reset();
+	vmcs_write(VMCS_ENTRY_INTR_INFO,
+		   INTR_VALID | INTR_TYPE_HW_EXC | INTR_ERROR_CODE | 14);
+	vmcs_write(VMCS_ENTRY_ERROR_CODE, 2);
+	assert_int_equal(dispatch(REASON_MCE_ENTRY | REASON_ENTRY_FAILURE),
+			 EXIT_RESUME);
+	assert_int_equal(v.launched, 0);
+	assert_int_equal(v.inject.info,
+			 INTR_VALID | INTR_TYPE_HW_EXC | INTR_ERROR_CODE | 14);
+	assert_int_equal(v.inject.error_code, 2);
+	/* As long as nothing was to go in, nothing does. */
+	reset();
+	vmcs_write(VMCS_ENTRY_INTR_INFO, 0);
+	dispatch(REASON_MCE_ENTRY | REASON_ENTRY_FAILURE);
+	assert_int_equal(v.inject.info, 0);
+	reset();
+	dispatch(REASON_HLT);
+	assert_int_equal(v.launched, 1);
+	reset();
+	dispatch(REASON_HANDLED);
+	assert_int_equal(v.launched, 1);
+}
+
 static void the_fast_path_has_done_it_all(void **state)
 {
 	(void)state;
@@ -459,6 +489,7 @@ int main(void)
 		cmocka_unit_test(every_reason_has_an_answer),
 		cmocka_unit_test(rip_moves_when_the_handler_says_so),
 		cmocka_unit_test(a_failed_entry_has_no_vectoring),
+		cmocka_unit_test(a_failed_entry_is_repeated_as_it_was),
 		cmocka_unit_test(the_fast_path_has_done_it_all),
 		cmocka_unit_test(an_instruction_ends_sti_and_mov_ss),
 		cmocka_unit_test(a_single_step_traps_after_it),
