@@ -36,8 +36,9 @@ static void set_state(struct vm *vm, enum vm_state s)
 }
 
 /*
- * The VM is down and stays so; whatever was wanted of the run is over. reason
- * NULL: as it was.
+ * The VM is down and stays so; whatever was wanted of the run is over, but for
+ * a kill that came while the VM crashed: the keeper finds it in that state.
+ * reason NULL: as it was.
  */
 static void set_down(struct vm *vm, enum vm_state s, int start_err,
 		     const char *reason)
@@ -46,7 +47,8 @@ static void set_down(struct vm *vm, enum vm_state s, int start_err,
 	if (reason)
 		str_copy(vm->reason, reason, sizeof(vm->reason));
 	vm->start_err = start_err;
-	vm->wish = VM_WISH_NONE;
+	if (s == VM_OFF || vm->wish != VM_WISH_KILL)
+		vm->wish = VM_WISH_NONE;
 	__atomic_store_n(&vm->state, s, __ATOMIC_SEQ_CST);
 	spin_unlock(&vm->lock);
 	waitq_wake_all(&vm->changed);
@@ -81,8 +83,12 @@ void vm_request_end(struct vm *vm, enum vm_end end, const char *fmt, ...)
 	vsnprintf(vm->end_text, sizeof(vm->end_text), fmt, ap);
 	va_end(ap);
 	vm->end = end;
-	__atomic_store_n(&vm->end_ready, true, __ATOMIC_SEQ_CST);
+	/*
+	 * Before the keeper may see it: it joins the vCPUs then, after which
+	 * none of them can be woken, and resets their requests.
+	 */
 	request_all(vm, VCPU_REQ_END);
+	__atomic_store_n(&vm->end_ready, true, __ATOMIC_SEQ_CST);
 	vm_wake_keeper(vm);
 }
 

@@ -40,9 +40,13 @@ static struct config_vm cfg;
 static struct vm vm;
 static void (*on_launch)(uint32_t index);
 static unsigned nr_failing_launches;
+/* What happens elsewhere just before an END reaches a vCPU. */
+static void (*on_end_request)(void);
 
 void vcpu_request(struct vcpu *v, uint32_t bits)
 {
+	if ((bits & VCPU_REQ_END) && on_end_request)
+		on_end_request();
 	v->requests |= bits;
 }
 
@@ -119,6 +123,7 @@ static void (*on_memory_wait)(void);
 static int load_err;
 static uint64_t target, published_target;
 static bool memory_in_use, hears_button;
+static void (*on_devices_reset)(void);
 
 void gspace_wait_memory(struct gspace *gs, bool (*stop)(void *arg), void *arg)
 {
@@ -150,6 +155,8 @@ void gspace_reset(struct gspace *gs)
 void devices_reset(struct vm *v)
 {
 	(void)v;
+	if (on_devices_reset)
+		on_devices_reset();
 	published_target = target;
 }
 
@@ -287,6 +294,7 @@ static int fresh(void **state)
 		vcpus[i] = (struct vcpu){ .index = i };
 	on_launch = NULL;
 	on_memory_wait = NULL;
+	on_end_request = on_devices_reset = NULL;
 	nr_failing_launches = nr_short_loads = nr_wakes = 0;
 	load_err = config_err = parts_err = keeper_err = 0;
 	target = published_target = 0;
@@ -318,6 +326,26 @@ static void end_before_all_vcpus_are_up(void **state)
 		assert_true(vcpus[i].has_thread);
 		assert_int_equal(vcpus[i].requests, 0);
 	}
+}
+
+/* Somebody else's wish woke the keeper at that moment. */
+static void keeper_has_a_turn(void)
+{
+	nr_wakes++;
+	run_keeper();
+}
+
+/* It would wait for a vCPU that nobody can wake any more. */
+static void the_keeper_joins_nobody_who_was_not_told(void **state)
+{
+	(void)state;
+	start_running();
+	on_end_request = keeper_has_a_turn;
+	vm_request_end(&vm, VM_END_POWEROFF, "powered off");
+	assert_int_equal(vm.state, VM_RUNNING);
+	on_end_request = NULL;
+	run_keeper();
+	assert_int_equal(vm.state, VM_OFF);
 }
 
 static void ends_lead_where_the_configuration_says(void **state)
@@ -366,6 +394,28 @@ static void crashed_memory_stays_for_inspection(void **state)
 	assert_false(memory_in_use);
 	assert_string_equal(vm.reason, "triple fault");
 	start_running();
+}
+
+static void killed_just_now(void)
+{
+	on_devices_reset = NULL;
+	assert_int_equal(order(VM_DO_KILL), 0);
+}
+
+/* The keeper has looked for wishes already. */
+static void a_kill_at_the_moment_of_a_crash_counts(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 2; i++) {
+		cfg.on_crash = i ? ACTION_PAUSE : ACTION_STOP;
+		start_running();
+		on_devices_reset = killed_just_now;
+		vm_request_end(&vm, VM_END_CRASH, "triple fault");
+		run_keeper();
+		assert_int_equal(result(), 0);
+		assert_int_equal(vm.state, VM_OFF);
+		assert_false(memory_in_use);
+	}
 }
 
 static void short_runs_are_not_repeated_for_ever(void **state)
@@ -715,6 +765,10 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(end_before_all_vcpus_are_up, fresh),
+		cmocka_unit_test_setup(the_keeper_joins_nobody_who_was_not_told,
+				       fresh),
+		cmocka_unit_test_setup(a_kill_at_the_moment_of_a_crash_counts,
+				       fresh),
 		cmocka_unit_test_setup(ends_lead_where_the_configuration_says,
 				       fresh),
 		cmocka_unit_test_setup(crashed_memory_stays_for_inspection,
