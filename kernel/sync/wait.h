@@ -75,13 +75,23 @@ void waitq_wake_one(struct waitq *wq);
 void waitq_prepare(struct waitq *wq, struct waitq_entry *e);
 void waitq_finish(struct waitq *wq, struct waitq_entry *e);
 
+/*
+ * Parking takes the permit, which may also have been meant for a wait that the
+ * caller is in the middle of (it has looked at its condition and is about to
+ * park): it is given back, so that one looks again.
+ */
 #define wait_event(wq, cond)                                                   \
 	do {                                                                   \
 		struct waitq_entry we_;                                        \
+		bool parked_ = false;                                          \
 		waitq_prepare((wq), &we_);                                     \
-		while (!(cond))                                                \
+		while (!(cond)) {                                              \
 			thread_park();                                         \
+			parked_ = true;                                        \
+		}                                                              \
 		waitq_finish((wq), &we_);                                      \
+		if (parked_)                                                   \
+			thread_unpark(thread_self());                          \
 	} while (0)
 
 /* Sleeping lock; ranked like a spinlock but below all of them. */
