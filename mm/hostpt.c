@@ -36,9 +36,8 @@
 #define MAP_WC	  PTE_PWT	      /* PAT entry 1 */
 #define MAP_TABLE (PTE_P | PTE_W | PTE_A)
 
-#define ENTRIES	    512u
-#define UPPER_HALF  256u
-#define STACK_CACHE 512u /* threads that ended at the same time */
+#define ENTRIES	   512u
+#define UPPER_HALF 256u
 
 /* UEFI Specification, "GetMemoryMap": the firmware uses it after boot. */
 #define EFI_MEMORY_RUNTIME BIT(63)
@@ -53,11 +52,11 @@ static struct spinlock lock = SPINLOCK_INIT(LOCK_HOSTPT, "hostpt");
 static uint64_t *root, *low_root;	      /* [const after init] */
 static bool has_1g;			      /* [const after init] */
 static uint64_t area_next = HOSTPT_AREA_BASE; /* [lock] */
-static struct stack_slot {
-	void *top;
+/* Lies at the top of a stack that nobody uses. */
+static struct free_stack {
+	struct free_stack *next;
 	unsigned npages;
-} stack_cache[STACK_CACHE];	  /* [lock] */
-static unsigned nr_cached_stacks; /* [lock] */
+} * free_stacks; /* [lock] */
 
 struct map_range {
 	uint64_t va, pa, nbytes;
@@ -386,20 +385,19 @@ int hostpt_map_wc(hpa_t a, uint64_t nbytes, void **out)
 	return map_device(a, nbytes, MAP_WC, out);
 }
 
-static void *stack_from_cache(unsigned npages)
+static void *take_free_stack(unsigned npages)
 {
-	void *top = NULL;
+	struct free_stack **link = &free_stacks, *f;
 	uint64_t flags = spin_lock_irqsave(&lock);
 
-	for (unsigned i = 0; i < nr_cached_stacks; i++) {
-		if (stack_cache[i].npages != npages)
-			continue;
-		top = stack_cache[i].top;
-		stack_cache[i] = stack_cache[--nr_cached_stacks];
-		break;
-	}
+	/* All that were ever freed are threads': the first one fits. */
+	while (*link && (*link)->npages != npages)
+		link = &(*link)->next;
+	f = *link;
+	if (f)
+		*link = f->next;
 	spin_unlock_irqrestore(&lock, flags);
-	return top;
+	return f ? f + 1 : NULL;
 }
 
 /* Maps fresh frames at va; what was mapped before a failure is lost. */
@@ -430,7 +428,7 @@ int hostpt_stack_alloc(unsigned npages, void **top)
 	uint64_t flags, va;
 	int err;
 
-	*top = stack_from_cache(npages);
+	*top = take_free_stack(npages);
 	if (*top)
 		return 0;
 	flags = spin_lock_irqsave(&lock);
@@ -442,14 +440,14 @@ int hostpt_stack_alloc(unsigned npages, void **top)
 	return err;
 }
 
+/* Never unmapped: every CPU would have to flush its TLB for it. */
 void hostpt_stack_free(void *top, unsigned npages)
 {
+	struct free_stack *f = (struct free_stack *)top - 1;
 	uint64_t flags = spin_lock_irqsave(&lock);
 
-	/* A full cache only costs the memory of one more idle stack. */
-	if (nr_cached_stacks < STACK_CACHE)
-		stack_cache[nr_cached_stacks++] =
-			(struct stack_slot){ top, npages };
+	*f = (struct free_stack){ .next = free_stacks, .npages = npages };
+	free_stacks = f;
 	spin_unlock_irqrestore(&lock, flags);
 }
 
