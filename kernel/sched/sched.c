@@ -30,6 +30,8 @@
 #include "mm/frame.h"
 
 #define SHARE_US 200u /* long work of a service, between vCPUs' turns */
+/* Enough for hundreds of services at work on one CPU, each so long. */
+#define OWED_MAX_US 200000u
 
 struct cpu_sched {
 	struct spinlock lock;	/* LOCK_RUNQ, irqsave */
@@ -39,6 +41,7 @@ struct cpu_sched {
 	struct fair_hint first; /* about the first vCPU that waits [ditto] */
 	struct thread *idle;	/* [const] */
 	uint64_t since;		/* TSC when current was last charged [lock] */
+	uint64_t owed;		/* see settle_debt() [own CPU] */
 	struct timer slice;	/* [own CPU, interrupts off] */
 	uint64_t nr_switches;	/* [own CPU] */
 	uint64_t start;		/* TSC of sched_init_cpu [const] */
@@ -85,6 +88,21 @@ static void remove(struct cpu_sched *s, struct thread *t)
 	publish(&s->first, s, runq_first_vcpu(&s->rq));
 }
 
+/*
+ * What services used while vCPUs waited here, and these have not had since.
+ * One sum for all services: else, while one leaves the vCPUs its time, the
+ * others take it. Current has run so long. [lock]
+ */
+static void settle_debt(struct cpu_sched *s, uint64_t ran)
+{
+	if (s->current->class == THREAD_VCPU)
+		s->owed -= min(s->owed, ran);
+	else if (s->first.class == THREAD_VCPU)
+		s->owed = min(s->owed + ran, tsc_khz * OWED_MAX_US / 1000);
+	else
+		s->owed = 0;
+}
+
 /* Current pays for what it has run. [lock] */
 static void charge(struct cpu_sched *s)
 {
@@ -94,6 +112,7 @@ static void charge(struct cpu_sched *s)
 	/* TSCs of CPUs may differ a little: never charge a huge number. */
 	if ((int64_t)(now - s->since) > 0) {
 		t->runtime += now - s->since;
+		settle_debt(s, now - s->since);
 		if (t->class == THREAD_VCPU)
 			fair_charge(t, now, READ_ONCE(clock));
 	}
@@ -581,9 +600,13 @@ void sched_leave_vcpus_time(void)
 	struct cpu_sched *s = this_sched();
 	uint64_t now = rdtsc(), ran = now - READ_ONCE(s->since);
 
-	if (thread_self()->class == THREAD_SERVICE &&
-	    READ_ONCE(s->rq.nr_waiting) && ran >= tsc_khz * SHARE_US / 1000)
-		thread_park_until(now + ran);
+	if (thread_self()->class != THREAD_SERVICE ||
+	    !READ_ONCE(s->rq.nr_waiting) || ran < tsc_khz * SHARE_US / 1000)
+		return;
+	if (READ_ONCE(s->first.class) == THREAD_VCPU)
+		thread_park_until(now + s->owed + ran);
+	else
+		sched_yield_cpu();
 }
 
 /* Takes a waiting thread from another CPU. True: one is queued here now. */

@@ -106,6 +106,15 @@ static void sleep_over(struct timer *timer)
 		sched_wake(t);
 }
 
+void thread_park_until(uint64_t tsc_deadline)
+{
+	struct thread *t = thread_self();
+
+	timer_arm(&t->sleep, tsc_deadline);
+	sched_park();
+	timer_cancel(&t->sleep);
+}
+
 static uint64_t draw(const struct sim_thread *s, uint64_t most)
 {
 	return s->random ? 1 + (uint64_t)sim_random(1000) * most / 1000 : most;
@@ -134,9 +143,23 @@ static void thread_body(void *arg)
 		run_burst(s);
 		if (s->stop || !s->pause)
 			continue;
-		timer_arm(&s->t.sleep, fake_tsc + draw(s, s->pause));
-		sched_park();
-		timer_cancel(&s->t.sleep);
+		thread_park_until(fake_tsc + draw(s, s->pause));
+	}
+}
+
+/* Between two pieces it does as thread_give_way() does. */
+static void service_body(void *arg)
+{
+	struct sim_thread *s = arg;
+
+	while (!s->stop) {
+		s->event_at = fake_tsc + s->burst;
+		while (fake_tsc < s->event_at && !s->stop)
+			compute();
+		if (need_resched())
+			sched_yield_cpu();
+		else
+			sched_leave_vcpus_time();
 	}
 }
 
@@ -151,8 +174,8 @@ static void make_context(struct sim_thread *s, void (*entry)(void))
 	s->used = true;
 }
 
-struct sim_thread *sim_thread(struct sched_group *g, uint32_t weight,
-			      uint64_t burst, uint64_t pause)
+static struct sim_thread *new_thread(enum thread_class class,
+				     void (*fn)(void *arg))
 {
 	struct sim_thread *s = sim.threads;
 
@@ -160,19 +183,43 @@ struct sim_thread *sim_thread(struct sched_group *g, uint32_t weight,
 		s++;
 	assert_true(s < sim.threads + SIM_THREADS);
 	memset(s, 0, sizeof(*s));
-	s->burst = burst;
-	s->pause = pause;
-	s->t.fn = thread_body;
+	s->t.fn = fn;
 	s->t.arg = s;
-	s->t.class = THREAD_VCPU;
-	s->t.group = g ? g : &s->t.own;
-	sched_group_init(&s->t.own, weight);
+	s->t.class = class;
 	list_init(&s->t.link);
 	timer_init(&s->t.sleep, sleep_over);
+	return s;
+}
+
+static void start_thread(struct sim_thread *s)
+{
 	make_context(s, sched_thread_begin);
 	fake_cpu_id = sim_random(nr_cpus);
 	sched_start(&s->t);
 	sim.kicked[fake_cpu_id] = fake_tsc; /* an interrupt started it */
+}
+
+struct sim_thread *sim_thread(struct sched_group *g, uint32_t weight,
+			      uint64_t burst, uint64_t pause)
+{
+	struct sim_thread *s = new_thread(THREAD_VCPU, thread_body);
+
+	s->burst = burst;
+	s->pause = pause;
+	s->t.group = g ? g : &s->t.own;
+	sched_group_init(&s->t.own, weight);
+	start_thread(s);
+	return s;
+}
+
+struct sim_thread *sim_service(uint64_t piece)
+{
+	struct sim_thread *s = new_thread(THREAD_SERVICE, service_body);
+
+	s->burst = piece;
+	s->t.group = &s->t.own;
+	sched_group_init(&s->t.own, 100);
+	start_thread(s);
 	return s;
 }
 

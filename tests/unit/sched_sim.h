@@ -50,6 +50,8 @@ void sim_end(void);
 /* Starts a thread; g NULL: a share of its own, of `weight`. */
 struct sim_thread *sim_thread(struct sched_group *g, uint32_t weight,
 			      uint64_t burst, uint64_t pause);
+/* Starts a service that works for ever, in pieces so long. */
+struct sim_thread *sim_service(uint64_t piece);
 /* Lets time pass. Fails if a thread waits too long, or while a CPU idles. */
 void sim_run(uint64_t ticks);
 uint64_t sim_runtime(struct sim_thread *s);

@@ -229,6 +229,34 @@ static void sleepers_come_soon_and_can_not_save_up(void **state)
 	sim_end();
 }
 
+/* ---- services ---- */
+
+/* Services at long work leave the guests half of the machine, together. */
+static void services_leave_vcpus_their_time(void **state)
+{
+	(void)state;
+	for (uint32_t cpus = 1; cpus <= 2; cpus++) {
+		for (uint32_t n = 1; n <= 8; n++) {
+			struct vm vm = { .weight = 100, .vcpus = 2 * cpus };
+			uint64_t ran;
+
+			sim_start(cpus, n);
+			vm_start(&vm);
+			for (uint32_t i = 0; i < n; i++)
+				sim_service(50 * SIM_US);
+			sim_run(100 * SIM_MS);
+			ran = vm_runtime(&vm);
+			sim_run(1000 * SIM_MS);
+			ran = vm_runtime(&vm) - ran;
+			printf("%u services on %u CPUs leave %llu permille\n",
+			       n, cpus,
+			       (unsigned long long)(ran / SIM_MS / cpus));
+			assert_true(ran >= cpus * 400 * SIM_MS);
+			sim_end();
+		}
+	}
+}
+
 /* ---- everything at random ---- */
 
 static void random_start(struct vm *vms, uint32_t nr_vms)
@@ -292,6 +320,7 @@ int main(void)
 		cmocka_unit_test(time_alone_is_not_held_against_it),
 		cmocka_unit_test(a_share_that_cannot_be_used_is_forfeited),
 		cmocka_unit_test(sleepers_come_soon_and_can_not_save_up),
+		cmocka_unit_test(services_leave_vcpus_their_time),
 		cmocka_unit_test(nobody_waits_too_long_whatever_happens),
 	};
 
