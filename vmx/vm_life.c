@@ -148,14 +148,23 @@ static void run_init(struct vm *vm)
 	__atomic_store_n(&vm->end_claimed, false, __ATOMIC_SEQ_CST);
 }
 
-/* Host memory is short: false if the VM is killed while it waits. */
-static bool wait_memory(struct vm *vm)
+/* Of a run that has vCPUs already. */
+static bool is_over(void *arg)
+{
+	const struct vm *vm = arg;
+
+	return is_killed(arg) ||
+	       __atomic_load_n(&vm->end_ready, __ATOMIC_SEQ_CST);
+}
+
+/* Host memory is short: false if the VM needs none any more. */
+static bool wait_memory(struct vm *vm, bool (*is_done)(void *arg))
 {
 	WRITE_ONCE(vm->short_of_memory, true);
 	waitq_wake_all(&vm->changed);
-	gspace_wait_memory(vm->gs, is_killed, vm);
+	gspace_wait_memory(vm->gs, is_done, vm);
 	WRITE_ONCE(vm->short_of_memory, false);
-	return !is_killed(vm);
+	return !is_done(vm);
 }
 
 /*
@@ -169,18 +178,18 @@ static int load(struct vm *vm, struct start_state *s, char *why)
 
 	do
 		err = loader_load(vm, s, why);
-	while (err == -ENOMEM && wait_memory(vm));
+	while (err == -ENOMEM && wait_memory(vm, is_killed));
 	return err;
 }
 
-/* False: it was killed on the way. Some threads may run then. */
+/* False: the run ended on the way. Some threads may run then. */
 static bool launch_vcpus(struct vm *vm)
 {
 	uint32_t i;
 
 	for (i = 0; i < vm->nr_vcpus; i++)
 		while (vcpu_launch(vm->vcpus[i]))
-			if (!wait_memory(vm))
+			if (!wait_memory(vm, is_over))
 				return false;
 	return true;
 }

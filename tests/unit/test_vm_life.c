@@ -523,6 +523,26 @@ static void a_waiting_start_is_killed(void **state)
 	start_running();
 }
 
+static void crash_and_take_all_memory(uint32_t index)
+{
+	assert_int_equal(index, 0);
+	vm_request_end(&vm, VM_END_CRASH, "triple fault");
+	nr_failing_launches = 1000;
+}
+
+/* The boot vCPU has ended the run: nobody needs the other ones' stacks. */
+static void a_run_that_is_over_waits_for_no_memory(void **state)
+{
+	(void)state;
+	on_launch = crash_and_take_all_memory;
+	assert_int_equal(order(VM_DO_START), 0);
+	run_keeper();
+	assert_int_equal(vm.state, VM_CRASHED);
+	assert_int_equal(nr_failing_launches, 999);
+	assert_false(memory_in_use);
+	nr_failing_launches = 0;
+}
+
 static void the_target_holds_over_reboots(void **state)
 {
 	(void)state;
@@ -778,6 +798,8 @@ int main(void)
 		cmocka_unit_test_setup(failing_starts_say_why, fresh),
 		cmocka_unit_test_setup(a_start_waits_for_memory, fresh),
 		cmocka_unit_test_setup(a_waiting_start_is_killed, fresh),
+		cmocka_unit_test_setup(a_run_that_is_over_waits_for_no_memory,
+				       fresh),
 		cmocka_unit_test_setup(the_target_holds_over_reboots, fresh),
 		cmocka_unit_test_setup(a_pause_waits_for_every_vcpu, fresh),
 		cmocka_unit_test_setup(a_pause_of_a_run_that_ends_says_so,
