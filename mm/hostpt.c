@@ -10,6 +10,7 @@
 #include "kernel/lib/directmap.h"
 #include "kernel/lib/errno.h"
 #include "kernel/lib/lib.h"
+#include "kernel/lib/phys_bits.h"
 #include "kernel/lib/x86.h"
 #include "kernel/sync/log.h"
 #include "kernel/sync/spinlock.h"
@@ -45,7 +46,7 @@
 #define CPUID_EXT1_EDX_1G BIT(26)
 
 extern char __image_start[], __image_end[], __text_start[], __text_end[];
-extern char __rodata_start[], __rodata_end[], __data_start[];
+extern char __rodata_start[], __rodata_end[], __rwdata_start[];
 extern char __boot_stack_guard[], __boot_stack_top[];
 
 static struct spinlock lock = SPINLOCK_INIT(LOCK_HOSTPT, "hostpt");
@@ -158,7 +159,7 @@ MUST_CHECK static int map_image(const struct boot_info *bi)
 	} sections[] = {
 		{ __text_start, __text_end, MAP_RX },
 		{ __rodata_start, __rodata_end, MAP_RO },
-		{ __data_start, __boot_stack_guard, MAP_RW },
+		{ __rwdata_start, __boot_stack_guard, MAP_RW },
 		{ __boot_stack_guard + PAGE_SIZE, __image_end, MAP_RW },
 	};
 
@@ -204,7 +205,7 @@ MUST_CHECK static int map_direct_run(const struct boot_info *bi, uint64_t start,
 				     uint64_t end)
 {
 	uint64_t ro = image_hpa(bi, __image_start);
-	uint64_t ro_end = image_hpa(bi, __data_start);
+	uint64_t ro_end = image_hpa(bi, __rwdata_start);
 	int err = 0;
 
 	if (ro < start || ro >= end)
@@ -342,6 +343,61 @@ int hostpt_map_low(hpa_t a, uint64_t nbytes)
 	return map_low(a, nbytes, 0);
 }
 
+/* The leaf that maps va, which is in the upper half; 0: none. */
+static uint64_t leaf_of(uint64_t va, unsigned *level)
+{
+	const uint64_t *table = root;
+
+	for (*level = 3;; --*level) {
+		uint64_t e = READ_ONCE(table[index_at(va, *level)]);
+
+		if (!(e & PTE_P))
+			return 0;
+		if (*level == 0 || e & PTE_LARGE)
+			return e;
+		table = hpa_to_ptr(hpa(e & PTE_ADDR));
+	}
+}
+
+/* ---- what the memory map does not call RAM ---- */
+
+/* The first physical address that the direct map has no room for. */
+static uint64_t direct_end(void)
+{
+	return min(1ull << cpu_phys_bits(), HOSTPT_AREA_BASE - DIRECT_MAP_BASE);
+}
+
+/* One page of the direct map; a new slot of the root shows up in both. */
+MUST_CHECK static int map_ro_page(uint64_t pa)
+{
+	unsigned slot = index_at(DIRECT_MAP_BASE + pa, 3), level;
+	int err;
+
+	if (leaf_of(DIRECT_MAP_BASE + pa, &level))
+		return 0;
+	err = map_direct(pa, pa + PAGE_SIZE, MAP_RO);
+	WRITE_ONCE(low_root[slot], root[slot]);
+	return err;
+}
+
+int hostpt_map_ro(hpa_t a, uint64_t nbytes, const void **out)
+{
+	uint64_t end = direct_end(), flags;
+	int err = 0;
+
+	if (!nbytes || a.raw >= end || nbytes > end - a.raw)
+		return -ERANGE;
+	end = a.raw + nbytes;
+	flags = spin_lock_irqsave(&lock);
+	for (uint64_t pa = round_down(a.raw, PAGE_SIZE); pa < end && !err;
+	     pa += PAGE_SIZE)
+		err = map_ro_page(pa);
+	spin_unlock_irqrestore(&lock, flags);
+	if (!err)
+		*out = hpa_to_ptr(a);
+	return err;
+}
+
 /* ---- the area: device registers and stacks ---- */
 
 /* Takes address space for nbytes behind one page that stays unmapped. */
@@ -449,22 +505,6 @@ void hostpt_stack_free(void *top, unsigned npages)
 	*f = (struct free_stack){ .next = free_stacks, .npages = npages };
 	free_stacks = f;
 	spin_unlock_irqrestore(&lock, flags);
-}
-
-/* The leaf that maps va, which is in the upper half; 0: none. */
-static uint64_t leaf_of(uint64_t va, unsigned *level)
-{
-	const uint64_t *table = root;
-
-	for (*level = 3;; --*level) {
-		uint64_t e = READ_ONCE(table[index_at(va, *level)]);
-
-		if (!(e & PTE_P))
-			return 0;
-		if (*level == 0 || e & PTE_LARGE)
-			return e;
-		table = hpa_to_ptr(hpa(e & PTE_ADDR));
-	}
 }
 
 bool hostpt_is_stack(uint64_t va)

@@ -2,7 +2,8 @@
 /*
  * The hypervisor's own page tables. The upper half is the same for every CPU:
  *
- *   DIRECT_MAP_BASE   all RAM, no-execute, largest pages; the image read-only
+ *   DIRECT_MAP_BASE   all RAM, no-execute, largest pages; the image read-only,
+ *                     and so is what hostpt_map_ro() adds
  *   HOSTPT_AREA_BASE  device registers, thread stacks; never unmapped
  *   KERNEL_VMA        the image: text r-x, rodata r--, data and bss rw-
  *
@@ -43,6 +44,14 @@ void hostpt_init_cpu(void);
  */
 MUST_CHECK int hostpt_map_mmio(hpa_t a, uint64_t nbytes, void **out);
 MUST_CHECK int hostpt_map_wc(hpa_t a, uint64_t nbytes, void **out);
+
+/*
+ * Makes firmware's memory readable that the memory map does not call RAM: at
+ * its place in the direct map, read-only, for good; stores a pointer to the
+ * byte at `a`. What is mapped already stays as it is. Boot CPU. 0, -ENOMEM;
+ * -ERANGE: empty, wraps, or beyond the processor's addresses or the direct map.
+ */
+MUST_CHECK int hostpt_map_ro(hpa_t a, uint64_t nbytes, const void **out);
 
 /*
  * A stack of `npages` with an unmapped page below it; stores its top. Freed

@@ -8,12 +8,12 @@
 #include "kernel/lib/acpi_walk.h"
 #include "kernel/lib/addr.h"
 #include "kernel/lib/apic_format.h"
-#include "kernel/lib/directmap.h"
 #include "kernel/lib/errno.h"
 #include "kernel/lib/lib.h"
 #include "kernel/lib/tsc.h"
 #include "kernel/lib/x86.h"
 #include "kernel/sync/log.h"
+#include "mm/hostpt.h"
 
 #define PM_TIMER_HZ 3579545ull
 struct acpi_host acpi_host;
@@ -21,22 +21,40 @@ struct acpi_host acpi_host;
 static const struct boot_mem *mem_map;
 static uint32_t mem_nr;
 
+/* Reading registers may do anything at all. */
+static bool has_registers(uint64_t a, uint64_t nbytes)
+{
+	for (uint32_t i = 0; i < mem_nr; i++) {
+		const struct boot_mem *m = &mem_map[i];
+
+		if (m->type == BOOT_MEM_MMIO && m->base - a < nbytes)
+			return true;
+		if (m->type == BOOT_MEM_MMIO && a >= m->base &&
+		    a - m->base < m->npages * PAGE_SIZE)
+			return true;
+	}
+	return false;
+}
+
 /*
- * What the map calls reserved is not in the direct map: a table there is left
- * out, which costs what it says but not the machine.
+ * There is firmware that leaves its tables in memory that the map calls
+ * reserved, or does not name: they are mapped wherever they are.
  */
 static const void *map_range(const void *arg, uint64_t a, uint64_t nbytes)
 {
-	(void)arg;
-	for (uint32_t i = 0; i < mem_nr; i++) {
-		const struct boot_mem *m = &mem_map[i];
-		uint64_t size = m->npages * PAGE_SIZE;
+	const void *p;
+	int err;
 
-		if (m->type != BOOT_MEM_MMIO && m->type != BOOT_MEM_RESERVED &&
-		    a >= m->base && a - m->base < size &&
-		    nbytes <= size - (a - m->base))
-			return hpa_to_ptr(hpa(a));
-	}
+	(void)arg;
+	err = has_registers(a, nbytes) ? -EFAULT
+				       : hostpt_map_ro(hpa(a), nbytes, &p);
+	if (!err)
+		return p;
+	log_warn("acpi", "table at %#llx with %llu bytes: %s: ignored",
+		 (unsigned long long)a, (unsigned long long)nbytes,
+		 err == -ENOMEM	  ? "no memory to map it"
+		 : err == -EFAULT ? "in device registers"
+				  : "not an address of memory");
 	return NULL;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * What the hypervisor needs from the host's ACPI tables. The tables are
- * untrusted bytes: each is used only if it lies in RAM, its length is sane
+ * untrusted bytes: each is used only if it lies in memory, its length is sane
  * and its checksum is right. Machines without tables get the PC's defaults.
  */
 #ifndef KERNEL_ACPI_H

@@ -5,6 +5,7 @@
 #include "kernel/lib/lib.h"
 
 #define TABLE_MAX (16u << 20) /* longer is nonsense */
+#define TABLES	  1024u	      /* and so is a root that names more */
 
 static bool sums_to_zero(const void *p, uint32_t nbytes)
 {
@@ -69,9 +70,11 @@ const struct acpi_header *acpi_walk_find(const struct acpi_walk *w,
 {
 	const struct acpi_header *t = NULL;
 	uint32_t off = sizeof(*root->table);
+	uint32_t end =
+		min(root->table->nbytes, (uint32_t)sizeof(*root->table) +
+						 TABLES * root->entry_nbytes);
 
-	for (; !t && off + root->entry_nbytes <= root->table->nbytes;
-	     off += root->entry_nbytes)
+	for (; !t && off + root->entry_nbytes <= end; off += root->entry_nbytes)
 		t = acpi_walk_table(
 			w, acpi_field(root->table, off, root->entry_nbytes),
 			signature);

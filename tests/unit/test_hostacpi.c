@@ -17,6 +17,8 @@
 #include "fakes.h"
 #include "kernel/cpu/acpi.h"
 #include "kernel/lib/addr.h"
+#include "kernel/lib/errno.h"
+#include "mm/hostpt.h"
 
 #define RAM_NBYTES (1ull << 30)
 /* The tables end where RAM ends: reading further is a crash. */
@@ -31,6 +33,15 @@ static const struct boot_mem map[] = {
 	{ .base = 0, .npages = 16, .type = BOOT_MEM_USABLE },
 	{ .base = RAM_NBYTES - PAGE_SIZE, .npages = 1, .type = BOOT_MEM_ACPI },
 };
+
+/* Memory is all that there is of it. */
+int hostpt_map_ro(hpa_t a, uint64_t nbytes, const void **out)
+{
+	if (a.raw >= RAM_NBYTES || nbytes > RAM_NBYTES - a.raw)
+		return -ERANGE;
+	*out = hpa_to_ptr(a);
+	return 0;
+}
 
 static uint8_t *at(uint64_t a)
 {
@@ -179,8 +190,7 @@ static void a_table_past_the_end_of_ram_is_not_read(void **state)
 	assert_int_equal(acpi_host.pm_timer_port, 0);
 }
 
-/* It is not in the direct map: touching it would be a page fault. */
-static void tables_in_reserved_memory_are_not_touched(void **state)
+static void tables_in_reserved_memory_are_read(void **state)
 {
 	const struct boot_mem reserved[] = {
 		map[0],
@@ -191,8 +201,33 @@ static void tables_in_reserved_memory_are_not_touched(void **state)
 
 	(void)state;
 	acpi_init(RSDP, reserved, ARRAY_SIZE(reserved));
+	assert_true(acpi_host.found);
+	assert_int_equal(acpi_host.isa[0].gsi, 2);
+	assert_int_equal(acpi_host.pm_timer_port, 0x608);
+	assert_true(acpi_host.has_s5);
+}
+
+static void tables_that_the_map_does_not_name_are_read(void **state)
+{
+	(void)state;
+	acpi_init(RSDP, map, 1);
+	assert_int_equal(acpi_host.isa[0].gsi, 2);
+}
+
+/* Reading them may do anything. */
+static void tables_in_device_registers_are_refused(void **state)
+{
+	const struct boot_mem registers[] = {
+		{ .base = RAM_NBYTES - PAGE_SIZE,
+		  .npages = 1,
+		  .type = BOOT_MEM_MMIO },
+	};
+
+	(void)state;
+	fake_log_count[LOG_WARN] = 0;
+	acpi_init(RSDP, registers, 1);
 	assert_false(acpi_host.found);
-	assert_int_equal(acpi_host.nr_ioapics, 1);
+	assert_int_equal(fake_log_count[LOG_WARN], 1);
 }
 
 static void a_madt_entry_of_no_length_ends_the_list(void **state)
@@ -242,7 +277,12 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			a_table_past_the_end_of_ram_is_not_read, build, drop),
 		cmocka_unit_test_setup_teardown(
-			tables_in_reserved_memory_are_not_touched, build, drop),
+			tables_in_reserved_memory_are_read, build, drop),
+		cmocka_unit_test_setup_teardown(
+			tables_that_the_map_does_not_name_are_read, build,
+			drop),
+		cmocka_unit_test_setup_teardown(
+			tables_in_device_registers_are_refused, build, drop),
 		cmocka_unit_test_setup_teardown(
 			a_madt_entry_of_no_length_ends_the_list, build, drop),
 		cmocka_unit_test_setup_teardown(garbage_is_survived, build,

@@ -8,6 +8,10 @@
 
 #include "../../../../../kernel/lib/addr.h"
 
+/* Where page tables put it and the image; nothing is reached there. */
+#define DIRECT_MAP_BASE 0xffff800000000000ull
+#define KERNEL_VMA	0xffffffff80000000ull
+
 extern uint8_t *fake_ram_base;
 
 static inline void *hpa_to_ptr(hpa_t a)

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* How many bits a physical address has on this processor (MAXPHYADDR). */
+#ifndef KERNEL_PHYS_BITS_H
+#define KERNEL_PHYS_BITS_H
+
+#include "kernel/lib/x86.h"
+
+#define PHYS_BITS_OLD 36u /* of processors that don't say */
+#define PHYS_BITS_MAX 52u /* SDM Vol. 3A, "4-Level Paging" */
+
+static inline unsigned cpu_phys_bits(void)
+{
+	unsigned bits = PHYS_BITS_OLD;
+
+	if (cpuid(0x80000000u, 0).eax >= 0x80000008u)
+		bits = cpuid(0x80000008u, 0).eax & 0xff;
+	return bits < 32 || bits > PHYS_BITS_MAX ? PHYS_BITS_OLD : bits;
+}
+
+#endif
