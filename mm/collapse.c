@@ -130,6 +130,17 @@ static bool collapse_in_place(const struct candidate *c)
 	return true;
 }
 
+/* Its memory is faulty somewhere: its VM is about to end. Locked. */
+static bool has_bad_frame(const struct candidate *c)
+{
+	const uint64_t *table = mobject_find_page(&c->gs->ram, c->idx);
+	bool bad = false;
+
+	for (unsigned i = 0; i < MOBJECT_FANOUT; i++)
+		bad |= frame_is_bad(mentry_frame(table[i]));
+	return bad;
+}
+
 /* A frozen space can't change: read without the lock. Gives way. */
 static void copy_pages(const uint64_t *table, hfn_t block)
 {
@@ -177,6 +188,10 @@ static bool collapse(const struct candidate *c)
 	if (collapse_in_place(c)) {
 		spin_unlock(&gs->lock);
 		gspace_flush(gs);
+		return true;
+	}
+	if (has_bad_frame(c)) {
+		spin_unlock(&gs->lock);
 		return true;
 	}
 	if (!frame_guest_may_take(COPY_HEADROOM) ||

@@ -204,6 +204,15 @@ void frame_get_stats(struct frame_stats *out);
  */
 MUST_CHECK int frame_retire(hfn_t f);
 
+extern uint32_t frame_nr_bad; /* [atomic] */
+bool frame_is_on_bad_list(hfn_t f);
+
+/* True if it is faulty: whoever reads it gets a machine check. */
+static inline bool frame_is_bad(hfn_t f)
+{
+	return unlikely(READ_ONCE(frame_nr_bad)) && frame_is_on_bad_list(f);
+}
+
 /*
  * Zeroes at most one block of dirty free memory (up to 2 MiB) into the clean
  * pool. True if there was something to do. Called by the idle loop.

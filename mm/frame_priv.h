@@ -103,8 +103,6 @@ void frame_count(enum frame_type type, int64_t npages);
 uint64_t frame_nr_moves(void);
 
 /* ---- mm/retire.c: faulty frames ---- */
-extern uint32_t frame_nr_bad; /* [atomic] */
-bool frame_is_bad(hfn_t f);
 /* How far behind first the next faulty frame is; npages: none in the run. */
 uint64_t frame_next_bad(hfn_t first, uint64_t npages);
 /* A faulty frame that was free, and is in no list, is counted as retired. */

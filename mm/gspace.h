@@ -90,8 +90,8 @@ void gspace_wait_memory(struct gspace *gs, bool (*stop)(void *arg), void *arg);
 /*
  * Copies between hypervisor memory and guest-physical memory; the range may
  * cross pages and regions, hollow pages read as zero and are committed by a
- * write. 0, -EFAULT (some page is not RAM; how much was copied is undefined),
- * -ENOMEM, -ENOSPC. Takes LOCK_GUESTMEM.
+ * write. 0, -EFAULT (some page is not RAM, or faulty; how much was copied is
+ * undefined), -ENOMEM, -ENOSPC. Takes LOCK_GUESTMEM.
  */
 MUST_CHECK int guest_read(struct gspace *gs, gpa_t a, void *dst,
 			  uint64_t nbytes);

@@ -31,13 +31,14 @@ static void copy_resident(const struct piece *p, enum copy_kind kind,
 
 /*
  * Where the byte at a lies in a frame; NULL: the page has none. -EFAULT: it is
- * not RAM. Locked.
+ * not RAM, or faulty. Locked.
  */
 static int resident_byte(struct gspace *gs, gpa_t a, char **out)
 {
 	struct region *r = region_find_ram(gs, gfn_of(a));
 	uint64_t idx, e, n;
 	unsigned level;
+	hfn_t f;
 
 	*out = NULL;
 	if (!r)
@@ -45,9 +46,12 @@ static int resident_byte(struct gspace *gs, gpa_t a, char **out)
 	idx = region_index(r, gfn_of(a));
 	e = *mobject_walk(&gs->ram, idx, &level);
 	n = 1ull << level * MOBJECT_NODE_BITS;
-	if (mentry_state(e) == PG_RESIDENT)
-		*out = (char *)hfn_to_ptr(hfn_add(mentry_frame(e), idx % n)) +
-		       (a.raw & PAGE_MASK);
+	if (mentry_state(e) != PG_RESIDENT)
+		return 0;
+	f = hfn_add(mentry_frame(e), idx % n);
+	if (frame_is_bad(f))
+		return -EFAULT;
+	*out = (char *)hfn_to_ptr(f) + (a.raw & PAGE_MASK);
 	return 0;
 }
 

@@ -13,7 +13,7 @@
 static uint64_t bad[RETIRED_MAX]; /* append-only */
 uint32_t frame_nr_bad;		  /* [atomic] */
 
-bool frame_is_bad(hfn_t f)
+bool frame_is_on_bad_list(hfn_t f)
 {
 	uint32_t n = __atomic_load_n(&frame_nr_bad, __ATOMIC_ACQUIRE);
 

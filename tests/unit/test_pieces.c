@@ -224,6 +224,37 @@ static void the_auditor_meets_a_block_being_filled(void **state)
 	end_world();
 }
 
+/* A faulty frame stays in its guest until that ends; nobody reads it. */
+static void faulty_frames_are_not_touched(void **state)
+{
+	uint64_t gfns[2] = { 0x405, 0x406 };
+	struct gspace *gs;
+	unsigned done;
+	char byte;
+	hfn_t f;
+
+	(void)state;
+	world_boot(128 * MIB);
+	gs = world_vm("a", 16 * MIB, COMMIT_HUGE);
+	assert_int_equal(guest_store(gs, gfn(0x400), 1), 0);
+	assert_int_equal(gspace_inflate(gs, gfns, 2, &done), 0);
+	assert_int_equal(gspace_deflate(gs, gfns, 2, &done), 0);
+	assert_int_equal(guest_store(gs, gfn(0x406), 1), 0);
+	assert_int_equal(guest_store(gs, gfn(0x405), 1), 0);
+	assert_int_equal(gspace_frame_at(gs, gfn(0x410), &f), 0);
+	assert_int_equal(frame_retire(f), 0);
+	assert_int_equal(guest_read(gs, gpa(0x410000), &byte, 1), -EFAULT);
+	assert_int_equal(guest_write(gs, gpa(0x410000), &byte, 1), -EFAULT);
+	assert_int_equal(guest_read(gs, gpa(0x411000), &byte, 1), 0);
+	nr_looks = 1;
+	while (gspace_collapse_some() != COLLAPSE_NOTHING)
+		;
+	assert_int_equal((int)gs->count.nr_collapses, 0);
+	world_audit();
+	gspace_destroy(gs);
+	world_audit();
+}
+
 /* A VM that ends while it is audited isn't missed and isn't touched. */
 static void end_guest(void)
 {
@@ -273,6 +304,7 @@ int main(void)
 		cmocka_unit_test(the_auditor_survives_meddling),
 		cmocka_unit_test(the_auditor_gives_way),
 		cmocka_unit_test(the_auditor_meets_a_block_being_filled),
+		cmocka_unit_test(faulty_frames_are_not_touched),
 		cmocka_unit_test(a_vm_may_end_during_an_audit),
 		cmocka_unit_test(the_fast_path_waits_for_no_lock),
 	};
