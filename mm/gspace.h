@@ -107,6 +107,15 @@ MUST_CHECK int guest_cmpxchg(struct gspace *gs, gpa_t a, unsigned nbytes,
 			     uint64_t old, uint64_t value);
 
 /*
+ * One byte that both sides change. Put, with interrupts off and the vCPU
+ * counted as in guest mode: false, nothing done, if it can't be made now or the
+ * page has no frame. Take exchanges it by 0, atomically; a page without a frame
+ * holds 0 and stays as it is. 0, -EFAULT.
+ */
+MUST_CHECK bool guest_quick_put8(struct gspace *gs, gpa_t a, uint8_t value);
+MUST_CHECK int guest_take8(struct gspace *gs, gpa_t a, uint8_t *old);
+
+/*
  * Small reads on the exit fast path, one try of the lock for several. begin:
  * false if they can't be made now. read: up to 16 bytes within a page; false if
  * it has no frame. Between begin and end LOCK_GUESTMEM is held.

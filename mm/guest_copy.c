@@ -150,6 +150,33 @@ int guest_cmpxchg(struct gspace *gs, gpa_t a, unsigned nbytes, uint64_t old,
 	return err ? err : done ? 0 : -EAGAIN;
 }
 
+bool guest_quick_put8(struct gspace *gs, gpa_t a, uint8_t value)
+{
+	char *at = NULL;
+	bool done;
+
+	if (!spin_trylock(&gs->lock))
+		return false;
+	/* Frozen: a copy of the page may be on its way already. */
+	done = !gs->frozen && !resident_byte(gs, a, &at) && at;
+	if (done)
+		__atomic_store_n((uint8_t *)at, value, __ATOMIC_SEQ_CST);
+	spin_unlock(&gs->lock);
+	return done;
+}
+
+int guest_take8(struct gspace *gs, gpa_t a, uint8_t *old)
+{
+	char *at;
+	int err;
+
+	gspace_lock_unfrozen(gs);
+	err = resident_byte(gs, a, &at);
+	*old = at ? __atomic_exchange_n((uint8_t *)at, 0, __ATOMIC_SEQ_CST) : 0;
+	spin_unlock(&gs->lock);
+	return err;
+}
+
 bool guest_quick_begin(struct gspace *gs)
 {
 	/* Frozen or not: nothing is changed. */

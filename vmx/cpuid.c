@@ -54,10 +54,10 @@
 #define LE1_EDX_ALLOW (BIT(11) | BIT(20) | BIT(26) | BIT(27) | BIT(29))
 
 #define KVM_FEATURES_EAX                                                       \
-	(BIT(0) | /* CLOCKSOURCE */                                            \
-	 BIT(1) | /* NOP_IO_DELAY */                                           \
-	 BIT(3) | /* CLOCKSOURCE2 */                                           \
-	 BIT(24)) /* CLOCKSOURCE_STABLE */
+	(BIT(0) |		       /* CLOCKSOURCE */                       \
+	 BIT(1) |		       /* NOP_IO_DELAY */                      \
+	 BIT(3) |		       /* CLOCKSOURCE2 */                      \
+	 KVM_FEATURE_PV_EOI | BIT(24)) /* CLOCKSOURCE_STABLE */
 
 static struct cpuid_entry *add(struct vcpu *v, uint32_t leaf, uint32_t sub,
 			       bool has_sub, struct cpuid_regs r)

@@ -2,6 +2,7 @@
 /* Names of CPUID features for `cpu.hide`. Pure. */
 #include "vmx/cpuid_names.h"
 
+#include "guest-stubs/abi.h"
 #include "kernel/lib/lib.h"
 
 enum { EAX, EBX, ECX, EDX };
@@ -48,6 +49,7 @@ static const struct cpuid_name names[] = {
 	{ "umip", 7, ECX, 2 },
 	{ "pku", 7, ECX, 3 },
 	{ "fsrm", 7, EDX, 4 },
+	{ "kvm_pv_eoi", AEROSTAT_CPUID_KVM + 1, EAX, 6 },
 	{ "nx", 0x80000001u, EDX, 20 },
 	{ "pdpe1gb", 0x80000001u, EDX, 26 },
 	{ "rdtscp", 0x80000001u, EDX, 27 },

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Names of CPUID features for `cpu.hide`; Linux's names in /proc/cpuinfo. */
+/*
+ * Names of CPUID features for `cpu.hide`; Linux's names in /proc/cpuinfo, and
+ * QEMU's for a KVM feature that is none of the processor's, with _ for -.
+ */
 #ifndef VMX_CPUID_NAMES_H
 #define VMX_CPUID_NAMES_H
 

@@ -212,6 +212,7 @@ enum exit_action exit_dispatch(struct vcpu *v)
 	if (reason == REASON_HANDLED) {
 		v->launched = 1;
 		irq_enable();
+		pv_eoi_settle(v);
 		return EXIT_RESUME;
 	}
 	if (unlikely(reason & REASON_ENTRY_FAILURE)) {
@@ -222,6 +223,7 @@ enum exit_action exit_dispatch(struct vcpu *v)
 	}
 	sound = host_events(reason);
 	irq_enable();
+	pv_eoi_settle(v);
 	if (unlikely(!sound))
 		return exit_machine_check(v);
 	if (reason >= VMX_NR_REASONS || !handlers[reason])

@@ -67,7 +67,7 @@ bool fast_eoi(struct vcpu *v, gpa_t at)
 	uint64_t insn[2];
 	unsigned nbytes;
 
-	if (!peek_insn(v, insn))
+	if (v->pv_eoi_offered || !peek_insn(v, insn))
 		return false;
 	nbytes = insn_mov_store32_nbytes((const uint8_t *)insn);
 	if (!nbytes || !lapic_eoi_by_memory(v->lapic, at))

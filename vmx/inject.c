@@ -170,10 +170,12 @@ static int next_vector(const struct vcpu *v)
 static void accept_vector(struct vcpu *v, int vector)
 {
 	/* One that was put off has been accepted already. */
-	if (unlikely(v->irq_put_off))
+	if (unlikely(v->irq_put_off)) {
 		v->irq_put_off = 0;
-	else
-		lapic_accept(v->lapic, vector);
+		return;
+	}
+	lapic_accept(v->lapic, vector);
+	pv_eoi_offer(v, vector);
 }
 
 static void try_irq(struct vcpu *v, bool slot_free, uint32_t blocked)

@@ -57,6 +57,7 @@ void msr_reset(struct vcpu *v)
 
 	v->pvclock_msr = 0;
 	v->wallclock_msr = 0;
+	pv_eoi_reset(v);
 	v->tsc_adjust = 0;
 	v->misc_enable =
 		BIT(0) | BIT(11) | BIT(12); /* fast strings; no BTS, PEBS */
@@ -150,6 +151,7 @@ static int read_emulated(struct vcpu *v, uint32_t msr, uint64_t *val)
 	case MSR_KVM_SYSTEM_TIME_OLD: *val = v->pvclock_msr; return 0;
 	case MSR_KVM_WALL_CLOCK:
 	case MSR_KVM_WALL_CLOCK_OLD: *val = v->wallclock_msr; return 0;
+	case MSR_KVM_PV_EOI: return pv_eoi_read_msr(v, val);
 	}
 	slot = mtrr_slot(v, msr);
 	if (slot) {
@@ -223,6 +225,7 @@ static int write_emulated(struct vcpu *v, uint32_t msr, uint64_t val)
 	case MSR_KVM_SYSTEM_TIME_OLD:
 	case MSR_KVM_WALL_CLOCK:
 	case MSR_KVM_WALL_CLOCK_OLD: return pvclock_write_msr(v, msr, val);
+	case MSR_KVM_PV_EOI: return pv_eoi_write_msr(v, val);
 	}
 	slot = mtrr_slot(v, msr);
 	if (!slot)
@@ -299,7 +302,7 @@ bool fast_wrmsr(struct vcpu *v)
 		stay_timer_renew(v);
 		return exit_fast_skip(v, REASON_WRMSR);
 	}
-	if (msr == MSR_X2APIC_EOI &&
+	if (msr == MSR_X2APIC_EOI && !v->pv_eoi_offered &&
 	    !lapic_msr_write(v->lapic, msr, edx_eax(v)))
 		return exit_fast_skip(v, REASON_WRMSR);
 	return false;

@@ -41,5 +41,6 @@
 #define MSR_KVM_SYSTEM_TIME_OLD 0x12u
 #define MSR_KVM_WALL_CLOCK	0x4b564d00u
 #define MSR_KVM_SYSTEM_TIME	0x4b564d01u
+#define MSR_KVM_PV_EOI		0x4b564d04u
 
 #endif

@@ -109,6 +109,7 @@ static void handle_init(struct vcpu *v)
 {
 	v->wait_sipi = v->index != 0;
 	lapic_init_signal(v->lapic);
+	pv_eoi_reset(v);
 	vmcs_setup_guest_reset(v);
 }
 

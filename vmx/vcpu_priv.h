@@ -101,6 +101,8 @@ struct vcpu {
 	uint64_t pvclock_msr;
 	uint64_t pvclock_version;
 	uint64_t wallclock_msr;
+	uint64_t pv_eoi_msr;
+	bool pv_eoi_offered; /* vmx/pv_eoi.c */
 	uint64_t tsc_adjust;
 	uint64_t misc_enable;
 	uint64_t mtrr_def_type;
@@ -219,6 +221,29 @@ void msr_reset(struct vcpu *v);
 /* ---- vmx/pvclock.c ---- */
 MUST_CHECK int pvclock_write_msr(struct vcpu *v, uint32_t msr, uint64_t val);
 void pvclock_update(struct vcpu *v, bool was_stopped);
+
+/* ---- vmx/pv_eoi.c ---- */
+#define KVM_FEATURE_PV_EOI BIT(6) /* CPUID 40000101H.EAX */
+/* 0; -EINVAL: #GP; -ENOENT: this guest has no such MSR. */
+MUST_CHECK int pv_eoi_read_msr(struct vcpu *v, uint64_t *val);
+MUST_CHECK int pv_eoi_write_msr(struct vcpu *v, uint64_t val);
+/* Reset and INIT: as at power-up. */
+void pv_eoi_reset(struct vcpu *v);
+/*
+ * `vector` has just been accepted and goes in with this entry: its end may be
+ * made without an exit. Interrupts off, mode IN_GUEST.
+ */
+void pv_eoi_offer(struct vcpu *v, int vector);
+void pv_eoi_take_back(struct vcpu *v);
+/*
+ * After a stay in the guest, before anything else looks at the APIC: from here
+ * on it is up to date. Thread context, interrupts on.
+ */
+static ALWAYS_INLINE void pv_eoi_settle(struct vcpu *v)
+{
+	if (unlikely(v->pv_eoi_offered))
+		pv_eoi_take_back(v);
+}
 
 /* ---- vmx/guest_walk.c ---- */
 /*

@@ -5,8 +5,8 @@ from harness import Machine, micro
 
 # Guests that end with a verdict in the debug-exit value: 0 is ok.
 QUESTIONS = ["hello", "hypercall", "cpuid", "msr_unknown", "vmx_insn",
-             "touch_outside", "exceptions", "timers", "balloon_bad",
-             "touch_all"]
+             "touch_outside", "exceptions", "timers", "pveoi",
+             "balloon_bad", "touch_all"]
 # Guests that go wrong, and what the hypervisor says about it.
 CRASHES = {"triple_fault": "triple fault", "bad_insn_mmio": "MMIO"}
 ENDLESS = ["runaway", "hlt_forever", "uart_flood"]

@@ -39,14 +39,16 @@ static bool vectoring_saved;
 static unsigned machine_checks;
 static enum mce_verdict mce_verdict;
 
+static bool settled;
+
 /* ---- the handlers ---- */
 
 #define HANDLER(name)                                                          \
 	enum exit_action name(struct vcpu *vcpu)                               \
 	{                                                                      \
-		(void)vcpu;                                                    \
 		handled_by = #name;                                            \
 		assert_true(irqs_enabled());                                   \
+		assert_false(vcpu->pv_eoi_offered);                            \
 		return answer;                                                 \
 	}
 HANDLER(exit_cr_access)
@@ -71,6 +73,13 @@ FAST(fast_hypercall)
 FAST(fast_wrmsr)
 FAST(fast_ept_violation)
 FAST(fast_io)
+
+void pv_eoi_take_back(struct vcpu *vcpu)
+{
+	assert_true(irqs_enabled());
+	vcpu->pv_eoi_offered = false;
+	settled = true;
+}
 
 enum mce_verdict mce_from_guest(void)
 {
@@ -117,7 +126,7 @@ static void reset(void)
 	v.insn_len = MMIO_LEN;
 	handled_by = NULL;
 	answer = EXIT_RESUME;
-	fast_answer = vectoring_saved = false;
+	fast_answer = vectoring_saved = settled = false;
 	ended = injected = NONE;
 	machine_checks = 0;
 	mce_verdict = MCE_GO_ON;
@@ -242,6 +251,22 @@ static void rip_moves_when_the_handler_says_so(void **state)
 		assert_int_equal(dispatch(handled[i].reason), EXIT_STOP_VM);
 		assert_int_equal(vmcs_read(VMCS_GUEST_RIP), RIP);
 	}
+}
+
+/* The handlers above look: they find the APIC as the guest has left it. */
+static void the_apic_is_settled_first(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(handled); i++) {
+		reset();
+		v.pv_eoi_offered = true;
+		dispatch(handled[i].reason);
+		assert_true(settled);
+	}
+	reset();
+	v.pv_eoi_offered = true;
+	dispatch(REASON_HANDLED);
+	assert_true(settled);
 }
 
 /* A failed entry has delivered nothing, and its vectoring is undefined. */
@@ -488,6 +513,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_reason_has_an_answer),
 		cmocka_unit_test(rip_moves_when_the_handler_says_so),
+		cmocka_unit_test(the_apic_is_settled_first),
 		cmocka_unit_test(a_failed_entry_has_no_vectoring),
 		cmocka_unit_test(a_failed_entry_is_repeated_as_it_was),
 		cmocka_unit_test(the_fast_path_has_done_it_all),

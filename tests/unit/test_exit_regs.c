@@ -132,6 +132,23 @@ int pvclock_write_msr(struct vcpu *vcpu, uint32_t msr, uint64_t val)
 	return val & 2 ? -EINVAL : 0;
 }
 
+int pv_eoi_read_msr(struct vcpu *vcpu, uint64_t *val)
+{
+	*val = vcpu->pv_eoi_msr;
+	return 0;
+}
+
+int pv_eoi_write_msr(struct vcpu *vcpu, uint64_t val)
+{
+	vcpu->pv_eoi_msr = val;
+	return val & 2 ? -EINVAL : 0;
+}
+
+void pv_eoi_reset(struct vcpu *vcpu)
+{
+	vcpu->pv_eoi_msr = 0;
+}
+
 /* ---- a guest in one of the processor's modes ---- */
 
 enum mode { REAL, PAGING32, PAE, LONG64, COMPAT };

@@ -72,6 +72,15 @@ int lapic_pending_vector(struct lapic *l);
 /* The vector is being delivered: IRR -> ISR. On the vCPU's thread, interrupts
  * may be off. */
 void lapic_accept(struct lapic *l, int vector);
+/* End of the highest interrupt in service. On the vCPU's thread, interrupts may
+ * be off. */
+void lapic_eoi(struct lapic *l);
+/*
+ * True if the end of `vector`, accepted last, concerns nobody else: no IOAPIC
+ * waits for it, and no other interrupt. What is requested later comes with a
+ * VCPU_REQ_EVENT. On the vCPU's thread, interrupts may be off.
+ */
+bool lapic_eoi_is_local(const struct lapic *l, int vector);
 /* CR8 = TPR[7:4]. */
 uint64_t lapic_get_cr8(struct lapic *l);
 void lapic_set_cr8(struct lapic *l, uint64_t cr8);

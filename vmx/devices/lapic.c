@@ -237,6 +237,16 @@ void lapic_accept(struct lapic *l, int vector)
 		lapic_timer_taken(l);
 }
 
+/*
+ * isr_top differs where the 8259 delivered `vector`. Level-triggered: an IOAPIC
+ * waits to hear. Pending: it may come when this one ends.
+ */
+bool lapic_eoi_is_local(const struct lapic *l, int vector)
+{
+	return vector == l->isr_top && !READ_ONCE(l->pending) &&
+	       !(READ_ONCE(l->tmr[vector >> 6]) & BIT(vector & 63));
+}
+
 void lapic_eoi(struct lapic *l)
 {
 	int vector = l->isr_top;

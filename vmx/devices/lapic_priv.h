@@ -101,8 +101,6 @@ int lapic_highest(const uint64_t map[4]);
 void lapic_update_ppr(struct lapic *l);
 /* After PPR went down: asks for delivery if something waits. Own thread. */
 void lapic_recheck(struct lapic *l);
-/* End of the highest interrupt in service. Own thread. */
-void lapic_eoi(struct lapic *l);
 static inline bool lapic_irr_has(const struct lapic *l, uint8_t vector)
 {
 	return __atomic_load_n(&l->irr[vector >> 6], __ATOMIC_SEQ_CST) &
