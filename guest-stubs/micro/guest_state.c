@@ -20,6 +20,10 @@ const char guest_name[] = "state";
 #define CR4_OSXSAVE	  (1ul << 18)
 #define CPUID_XSAVE	  (1u << 26)
 #define CPUID_AVX	  (1u << 28)
+#define CPUID7_AVX512F	  (1u << 16)
+#define CPUID7_AVX512BW	  (1u << 30)
+#define XCR0_AVX	  0x07u
+#define XCR0_AVX512	  0xe7u
 #define NR_PAGES	  16u
 
 static const uint32_t msrs[] = { MSR_LSTAR, MSR_CSTAR, MSR_FS_BASE,
@@ -31,7 +35,7 @@ struct cpu {
 };
 static struct cpu cpus[RT_MAX_CPUS];
 static volatile unsigned nr_done;
-static bool has_avx;
+static bool has_avx, has_avx512;
 
 static uint64_t next(struct cpu *c)
 {
@@ -87,6 +91,52 @@ static bool vectors_hold(uint64_t v)
 	return true;
 }
 
+/* What only AVX-512 has: each of the 32 registers differs from the others. */
+#define EACH_ZMM(op)                                                           \
+	EACH_XMM(op)                                                           \
+	op(16) op(17) op(18) op(19) op(20) op(21) op(22) op(23) op(24) op(25)  \
+		op(26) op(27) op(28) op(29) op(30) op(31)
+#define EACH_MASK(op)  op(1) op(2) op(3) op(4) op(5) op(6) op(7)
+#define LOAD_ZMM(n)    "vpbroadcastq %[v], %%zmm" #n "\n\tadd $0x10001, %[v]\n\t"
+#define STORE_ZMM(n)   "vmovdqu64 %%zmm" #n ", 64*" #n "(%[to])\n\t"
+#define LOAD_MASK(n)   "kmovq %[v], %%k" #n "\n\tadd $0x10001, %[v]\n\t"
+#define STORE_MASK(n)  "kmovq %%k" #n ", 8*" #n "(%[to])\n\t"
+#define ZMM_STEP       0x10001ull
+#define ZMM_REGISTERS  32u
+#define ZMM_QUADWORDS  8u
+#define MASK_REGISTERS 8u
+
+static void zmm_load(uint64_t v)
+{
+	__asm__ volatile(EACH_ZMM(LOAD_ZMM) EACH_MASK(LOAD_MASK) : [v] "+r"(v));
+}
+
+static bool zmm_hold(uint64_t v)
+{
+	static struct {
+		uint64_t zmm[ZMM_REGISTERS][ZMM_QUADWORDS];
+		uint64_t mask[MASK_REGISTERS];
+	} all[RT_MAX_CPUS] __attribute__((aligned(64)));
+	unsigned cpu = (cpuid_read(1, 0).ebx >> 24) % RT_MAX_CPUS;
+
+	__asm__ volatile(EACH_ZMM(STORE_ZMM)
+			 :
+			 : [to] "r"(all[cpu].zmm)
+			 : "memory");
+	__asm__ volatile(EACH_MASK(STORE_MASK)
+			 :
+			 : [to] "r"(all[cpu].mask)
+			 : "memory");
+	for (unsigned n = 0; n < ZMM_REGISTERS; n++, v += ZMM_STEP)
+		for (unsigned i = 0; i < ZMM_QUADWORDS; i++)
+			if (all[cpu].zmm[n][i] != v)
+				return false;
+	for (unsigned n = 1; n < MASK_REGISTERS; n++, v += ZMM_STEP)
+		if (all[cpu].mask[n] != v)
+			return false;
+	return true;
+}
+
 /* Addresses must be canonical: 46 bits of the value. */
 static uint64_t address_of(uint64_t v)
 {
@@ -98,7 +148,10 @@ static void registers_load(uint64_t v)
 	uint16_t fcw = 0x37f ^ (uint16_t)(v & 0xc00); /* rounding */
 	uint32_t mxcsr = 0x1f80 | (uint32_t)(v & 0x6000);
 
-	vectors_load(v);
+	if (has_avx512)
+		zmm_load(v);
+	else
+		vectors_load(v);
 	__asm__ volatile("fninit; fldcw %0; ldmxcsr %1"
 			 :
 			 : "m"(fcw), "m"(mxcsr));
@@ -124,8 +177,8 @@ static bool registers_hold(uint64_t v)
 	for (unsigned i = 0; i < sizeof(msrs) / sizeof(msrs[0]); i++)
 		if (msr_read(msrs[i]) != address_of(v) + i)
 			return false;
-	return vectors_hold(v) && cr2 == v && dr0 == v && dr3 == v &&
-	       fcw == (0x37f ^ (uint16_t)(v & 0xc00)) &&
+	return (has_avx512 ? zmm_hold(v) : vectors_hold(v)) && cr2 == v &&
+	       dr0 == v && dr3 == v && fcw == (0x37f ^ (uint16_t)(v & 0xc00)) &&
 	       mxcsr == (0x1f80 | (uint32_t)(v & 0x6000)) &&
 	       msr_read(MSR_STAR) == v &&
 	       msr_read(MSR_SFMASK) == (v & 0xffffffff);
@@ -184,7 +237,11 @@ static void one_cpu(unsigned cpu)
 	cr4 |= CR4_OSFXSR | (has_avx ? CR4_OSXSAVE : 0);
 	__asm__ volatile("mov %0, %%cr4" : : "r"(cr4));
 	if (has_avx)
-		__asm__ volatile("xsetbv" : : "c"(0), "a"(7), "d"(0));
+		__asm__ volatile("xsetbv"
+				 :
+				 : "c"(0),
+				   "a"(has_avx512 ? XCR0_AVX512 : XCR0_AVX),
+				   "d"(0));
 	c->seed = ticks_now() + cpu;
 	while (n--) {
 		uint64_t v = next(c);
@@ -204,6 +261,9 @@ void guest_main(void)
 	uint32_t features = cpuid_read(1, 0).ecx;
 
 	has_avx = (features & CPUID_AVX) && (features & CPUID_XSAVE);
+	features = cpuid_read(7, 0).ebx;
+	has_avx512 = has_avx && (features & CPUID7_AVX512F) &&
+		     (features & CPUID7_AVX512BW);
 	CHECK_EQ(
 		hypercall(AEROSTAT_HC_MEM_SETUP, AEROSTAT_ABI_VERSION, 0, 0, 0),
 		0);
@@ -215,5 +275,8 @@ void guest_main(void)
 		CHECK_EQ(cpus[i].wrong, 0);
 		CHECK(cpus[i].rounds > 0);
 	}
-	rt_printf("%u vCPUs, AVX %s\n", nr, has_avx ? "on" : "off");
+	rt_printf("%u vCPUs, AVX %s\n", nr,
+		  has_avx512 ? "512"
+		  : has_avx  ? "on"
+			     : "off");
 }
