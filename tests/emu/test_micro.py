@@ -135,6 +135,8 @@ def test_vcpus_keep_their_state(cpus):
         assert run(m, "state") == 0
         info = m.wait_vm("two", "off", GUEST_S)
         assert info["debug_exited"] and info["debug_exit_value"] == 0, info
+        with m.console("two"):
+            m.expect("3 vCPUs, AVX 512")    # what the emulator has
         m.audit()
         m.poweroff()
 
