@@ -192,10 +192,16 @@ static int write_efer(struct vcpu *v, uint64_t val)
 	return 0;
 }
 
+/* What was said in terms of the TSC has to be said anew. */
 static void shift_tsc(struct vcpu *v, uint64_t by)
 {
+	uint64_t deadline = lapic_tsc_deadline_read(v->lapic);
+
 	v->tsc_adjust += by;
 	vmcs_write(VMCS_TSC_OFFSET, vmcs_read(VMCS_TSC_OFFSET) + by);
+	if (deadline)
+		lapic_tsc_deadline_write(v->lapic, deadline);
+	pvclock_update(v, false);
 }
 
 static int write_emulated(struct vcpu *v, uint32_t msr, uint64_t val)

@@ -44,6 +44,11 @@ struct lapic *vcpu_lapic(struct vcpu *v)
 	return v->lapic;
 }
 
+uint64_t vcpu_guest_tsc(const struct vcpu *v)
+{
+	return rdtsc() + v->vm->tsc_offset + v->tsc_adjust;
+}
+
 uint64_t vcpu_get_reg(struct vcpu *v, enum reg r)
 {
 	return r == REG_RSP ? vmcs_read(VMCS_GUEST_RSP) : v->gpr[r];

@@ -60,7 +60,7 @@ void vcpu_sipi(struct vcpu *v, uint8_t vector);
 uint64_t vcpu_get_reg(struct vcpu *v, enum reg r);
 void vcpu_set_reg(struct vcpu *v, enum reg r, uint64_t value);
 
-/* The guest's TSC now. */
-uint64_t vm_guest_tsc(const struct vm *vm);
+/* What this vCPU reads from its TSC now; it may have moved it. */
+uint64_t vcpu_guest_tsc(const struct vcpu *v);
 
 #endif

@@ -88,11 +88,6 @@ const char *vm_state_name(enum vm_state s)
 	return names[s];
 }
 
-uint64_t vm_guest_tsc(const struct vm *vm)
-{
-	return rdtsc() + vm->tsc_offset;
-}
-
 /* ---- making ---- */
 
 static int create_space(struct vm *vm)

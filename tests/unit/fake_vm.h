@@ -20,6 +20,7 @@ struct vcpu {
 	uint32_t index;
 	struct lapic *lapic;
 	uint64_t gpr[REG_COUNT];
+	uint64_t tsc_adjust;
 	uint32_t requests;
 	int sipi_vector;
 };
@@ -70,9 +71,14 @@ void vcpu_set_reg(struct vcpu *v, enum reg r, uint64_t value)
 	v->gpr[r] = value;
 }
 
-uint64_t vm_guest_tsc(const struct vm *vm)
+static inline uint64_t vm_guest_tsc(const struct vm *vm)
 {
 	return rdtsc() + vm->tsc_offset;
+}
+
+uint64_t vcpu_guest_tsc(const struct vcpu *v)
+{
+	return vm_guest_tsc(v->vm) + v->tsc_adjust;
 }
 
 void vm_request_end(struct vm *vm, enum vm_end end, const char *fmt, ...)

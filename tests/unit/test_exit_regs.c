@@ -113,16 +113,27 @@ int lapic_msr_write(struct lapic *l, uint32_t msr, uint64_t val)
 	return val ? -EINVAL : 0;
 }
 
+static uint64_t deadline;
+static unsigned nr_deadlines, nr_clock_updates;
+
 uint64_t lapic_tsc_deadline_read(struct lapic *l)
 {
 	(void)l;
-	return 0;
+	return deadline;
 }
 
 void lapic_tsc_deadline_write(struct lapic *l, uint64_t val)
 {
 	(void)l;
-	(void)val;
+	deadline = val;
+	nr_deadlines++;
+}
+
+void pvclock_update(struct vcpu *vcpu, bool was_stopped)
+{
+	(void)vcpu;
+	assert_false(was_stopped);
+	nr_clock_updates++;
 }
 
 int pvclock_write_msr(struct vcpu *vcpu, uint32_t msr, uint64_t val)
@@ -557,6 +568,14 @@ static void the_tsc_and_its_adjustment(void **state)
 	assert_int_equal(v.tsc_adjust, 500);
 	wrmsr_exit(MSR_TSC_ADJUST, 0);
 	assert_int_equal(vmcs_read(VMCS_TSC_OFFSET), 500);
+	/* What is told in terms of the TSC is told anew. */
+	deadline = 7777;
+	nr_deadlines = nr_clock_updates = 0;
+	wrmsr_exit(MSR_TSC_ADJUST, 100);
+	assert_int_equal(nr_deadlines, 1);
+	assert_int_equal(deadline, 7777);
+	assert_int_equal(nr_clock_updates, 1);
+	deadline = 0;
 }
 
 /* Four maps of 1 KiB: reads below and above, writes below and above. */

@@ -747,6 +747,14 @@ static void deadline_fires_at_the_guest_tsc(void **state)
 	/* In the past: at once. */
 	lapic_tsc_deadline_write(apic(0), 1);
 	assert_true(take(0x31));
+	/* By this vCPU's own TSC, if it has moved it. */
+	fake_vcpus[0].tsc_adjust = 1000000;
+	lapic_tsc_deadline_write(apic(0), now + 1005100);
+	fake_clock_advance(99);
+	assert_false(take(0x31));
+	fake_clock_advance(1);
+	assert_true(take(0x31));
+	fake_vcpus[0].tsc_adjust = 0;
 	/* Disarmed. */
 	lapic_tsc_deadline_write(apic(0), vm_guest_tsc(&fake_vm) + 5000);
 	lapic_tsc_deadline_write(apic(0), 0);

@@ -88,9 +88,9 @@ void vcpu_set_controls(struct vcpu *vcpu, uint32_t set, uint32_t clear)
 	vcpu->cpu_controls = (vcpu->cpu_controls | set) & ~clear;
 }
 
-uint64_t vm_guest_tsc(const struct vm *vm)
+uint64_t vcpu_guest_tsc(const struct vcpu *vcpu)
 {
-	return rdtsc() + vm->tsc_offset;
+	return rdtsc() + vcpu->vm->tsc_offset;
 }
 
 void vm_request_end(struct vm *vm, enum vm_end end, const char *fmt, ...)

@@ -236,7 +236,7 @@ void lapic_tsc_deadline_write(struct lapic *l, uint64_t guest_tsc)
 		return;
 	flags = spin_lock_irqsave(&l->lock);
 	now = rdtsc();
-	guest_now = vm_guest_tsc(l->vm);
+	guest_now = vcpu_guest_tsc(l->vcpu);
 	l->deadline = guest_tsc;
 	if (!guest_tsc)
 		l->expire = 0;
