@@ -3,7 +3,7 @@
 # It links some of kernel/lib, compiled once more in firmware's code model.
 
 EFI_PURE := kernel/lib/acpi_walk.c kernel/lib/calendar.c kernel/lib/conf.c \
-	kernel/lib/lib.c kernel/lib/printf.c kernel/lib/string.c
+	kernel/lib/lib.c kernel/lib/memmap.c kernel/lib/printf.c kernel/lib/string.c
 EFI_OBJ  := $(patsubst %,$(B)/efi/%.o,$(wildcard boot/*.c) $(EFI_PURE)) \
 	$(B)/efi/boot/image.asm.o
 EFI_CFLAGS := -std=gnu11 -ffreestanding -mno-red-zone -mgeneral-regs-only -O2 \

@@ -92,12 +92,11 @@ static const void *map_range(const void *arg, uint64_t pa, uint64_t nbytes)
 	UINTN i;
 
 	for (i = 0; (d = efi_map_entry(m, i)); i++) {
-		uint64_t size = d->NumberOfPages << PAGE_SHIFT;
+		struct boot_mem e = efi_map_believed(d);
+		uint64_t size = e.npages << PAGE_SHIFT;
 
-		if (d->Type != EfiMemoryMappedIO &&
-		    d->Type != EfiMemoryMappedIOPortSpace &&
-		    pa >= d->PhysicalStart && pa - d->PhysicalStart < size &&
-		    nbytes <= size - (pa - d->PhysicalStart))
+		if (e.type != BOOT_MEM_MMIO && pa >= e.base &&
+		    pa - e.base < size && nbytes <= size - (pa - e.base))
 			return loader_ptr(pa);
 	}
 	return NULL;

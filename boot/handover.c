@@ -4,16 +4,16 @@
  * jump. After ExitBootServices() nothing may fail and nothing may be said.
  */
 #include "boot/loader.h"
-#include "boot/memmap.h"
 #include "kernel/lib/directmap.h"
 #include "kernel/lib/errno.h"
 #include "kernel/lib/lib.h"
+#include "kernel/lib/memmap.h"
+#include "kernel/lib/phys_bits.h"
 
 /* The map may grow by what is allocated between asking its size and now. */
 #define SLACK_DESCS  64u
 #define STACK_NPAGES 4u
 #define EXIT_TRIES   4u
-#define CR4_LA57     (1ull << 12)
 
 int efi_map_read(struct efi_map *m)
 {
@@ -22,7 +22,10 @@ int efi_map_read(struct efi_map *m)
 	m->nbytes = m->capacity;
 	s = efi_bs->GetMemoryMap(&m->nbytes, loader_ptr(m->base), &m->key,
 				 &m->desc_nbytes, &m->version);
-	return EFI_ERROR(s) ? -EIO : 0;
+	/* Or each entry would be the same one. */
+	if (EFI_ERROR(s) || m->desc_nbytes < sizeof(EFI_MEMORY_DESCRIPTOR))
+		return -EIO;
+	return 0;
 }
 
 int efi_map_alloc(struct efi_map *m)
@@ -67,27 +70,34 @@ static enum boot_mem_type boot_type(const EFI_MEMORY_DESCRIPTOR *d)
 	}
 }
 
-bool efi_type_is_ram(UINT32 type)
+static struct boot_mem translate(const EFI_MEMORY_DESCRIPTOR *d)
 {
-	return boot_type(&(EFI_MEMORY_DESCRIPTOR){
-		       .Type = type, .Attribute = EFI_MEMORY_WB }) <=
-	       BOOT_MEM_ACPI;
+	return (struct boot_mem){
+		.base = d->PhysicalStart,
+		.npages = d->NumberOfPages,
+		.type = boot_type(d),
+		.efi_attributes = d->Attribute,
+	};
+}
+
+struct boot_mem efi_map_believed(const EFI_MEMORY_DESCRIPTOR *d)
+{
+	struct boot_mem_flaws said_later = { 0 };
+	struct boot_mem m = translate(d);
+
+	return memmap_entry(&m, cpu_phys_bits(), &said_later);
 }
 
 /* The firmware's map with its types translated; returns its length. */
-static uint32_t translate_map(const struct efi_map *m, struct boot_mem *out)
+static uint32_t translate_map(const struct efi_map *m, struct boot_mem *out,
+			      uint32_t max)
 {
 	const EFI_MEMORY_DESCRIPTOR *d;
-	UINTN i;
+	uint32_t i;
 
-	for (i = 0; (d = efi_map_entry(m, i)); i++)
-		out[i] = (struct boot_mem){
-			.base = d->PhysicalStart,
-			.npages = d->NumberOfPages,
-			.type = boot_type(d),
-			.efi_attributes = d->Attribute,
-		};
-	return (uint32_t)i;
+	for (i = 0; i < max && (d = efi_map_entry(m, i)); i++)
+		out[i] = translate(d);
+	return i;
 }
 
 /* After this only GetMemoryMap() may be called: the map's key would change. */
@@ -142,35 +152,35 @@ static int map_alloc(uint64_t nr, uint64_t *hpa)
 int handover_enter(struct boot_info *bi, uint64_t entry)
 {
 	struct efi_map m = { 0 };
-	const struct boot_mem *own;
+	struct memmap_input from = { .phys_bits = cpu_phys_bits() };
 	uint64_t stack, in;
-	uint32_t nr_own, nr_in, max;
+	uint32_t max, room;
 
 	if (has_five_levels()) {
 		con_printf("This firmware uses 5-level paging, which is not "
 			   "supported: switch it off in its set-up.\n");
 		return -EOPNOTSUPP;
 	}
-	own = loader_owned(&nr_own);
+	from.own = loader_owned(&from.nr_own);
 	if (efi_map_alloc(&m))
 		goto no_memory;
 	max = (uint32_t)(m.capacity / m.desc_nbytes);
-	if (map_alloc(max, &in) ||
-	    map_alloc(3 * max + 2 * nr_own, &bi->mem_map) ||
+	room = 3 * max + 2 * from.nr_own; /* memmap.h: this is enough */
+	if (map_alloc(max, &in) || map_alloc(room, &bi->mem_map) ||
 	    loader_alloc(STACK_NPAGES, BOOT_MEM_LOADER, &stack))
 		goto no_memory;
 	if (exit_boot_services(&m)) {
 		con_printf("The firmware refuses to leave boot services.\n");
 		return -EIO;
 	}
-	nr_in = translate_map(&m, loader_ptr(in));
+	from.in = loader_ptr(in);
+	from.nr_in = translate_map(&m, loader_ptr(in), max);
 	bi->efi_runtime_map = m.base;
 	bi->efi_map_nbytes = m.nbytes;
 	bi->efi_map_desc_nbytes = m.desc_nbytes;
 	bi->efi_map_version = m.version;
-	if (memmap_build(loader_ptr(in), nr_in, own, nr_own,
-			 loader_ptr(bi->mem_map), 3 * max + 2 * nr_own,
-			 &bi->nr_mem)) /* memmap.h: this is enough room */
+	if (memmap_build(&from, loader_ptr(bi->mem_map), room, &bi->nr_mem,
+			 &bi->mem_flaws))
 		__builtin_trap();
 	jump(bi->page_tables,
 	     DIRECT_MAP_BASE + stack + STACK_NPAGES * PAGE_SIZE,

@@ -93,8 +93,8 @@ MUST_CHECK int efi_map_alloc(struct efi_map *m);
 MUST_CHECK int efi_map_read(struct efi_map *m);
 /* The i-th descriptor, or NULL behind the last. */
 const EFI_MEMORY_DESCRIPTOR *efi_map_entry(const struct efi_map *m, UINTN i);
-/* Does this type of memory consist of RAM that the hypervisor may touch? */
-bool efi_type_is_ram(UINT32 type);
+/* What is believed of a descriptor (memmap.h); npages is 0 if nothing is. */
+struct boot_mem efi_map_believed(const EFI_MEMORY_DESCRIPTOR *d);
 /* Leaves boot services and enters the hypervisor. Returns only on error. */
 MUST_CHECK int handover_enter(struct boot_info *bi, uint64_t entry);
 

@@ -9,6 +9,7 @@
 #include "boot/loader.h"
 #include "kernel/lib/directmap.h"
 #include "kernel/lib/errno.h"
+#include "kernel/lib/memmap.h"
 
 #define PTE_P	0x001ull
 #define PTE_W	0x002ull
@@ -97,10 +98,12 @@ static int map_ram(uint64_t *pml4)
 	if (err)
 		return err;
 	for (i = 0; (d = efi_map_entry(&map, i)); i++) {
-		if (!efi_type_is_ram(d->Type))
+		struct boot_mem m = efi_map_believed(d);
+
+		if (!memmap_is_ram(m.type))
 			continue;
-		end = d->PhysicalStart + (d->NumberOfPages << PAGE_SHIFT);
-		at = round_down(d->PhysicalStart, GIB);
+		end = m.base + (m.npages << PAGE_SHIFT);
+		at = round_down(m.base, GIB);
 		for (; at < end; at += GIB) {
 			err = map_gib(pml4, at, huge && at >= LOW_GIB * GIB);
 			if (err)

@@ -21,6 +21,7 @@
 #include "kernel/lib/directmap.h"
 #include "kernel/lib/errno.h"
 #include "kernel/lib/lib.h"
+#include "kernel/lib/memmap.h"
 #include "kernel/lib/version_string.h"
 #include "kernel/lib/x86.h"
 #include "kernel/sched/clock.h"
@@ -54,6 +55,21 @@ static void take_boot_info(const struct boot_info *bi)
 		      "%zu",
 		      bi->version, bi->nbytes, BOOT_INFO_VERSION, sizeof(info));
 	info = *bi;
+	if (!memmap_is_sound(mem_map(), info.nr_mem))
+		panic("boot_info: the memory map is not in order");
+}
+
+/* The loader has no console left when it finds that out. */
+static void say_map_flaws(void)
+{
+	const struct boot_mem_flaws *f = &info.mem_flaws;
+
+	if (f->empty | f->unaligned | f->overlapping | f->beyond | f->far)
+		log_warn("boot",
+			 "firmware's memory map: entries empty=%u unaligned=%u "
+			 "overlapping=%u beyond=%u far=%u",
+			 f->empty, f->unaligned, f->overlapping, f->beyond,
+			 f->far);
 }
 
 static void log_config_error(const struct config_error *e)
@@ -114,6 +130,7 @@ static void init_console(void)
 	log_set_console_level(h->log_level);
 	panic_set_reboot(h->on_panic == PANIC_REBOOT);
 	log_info("boot", "%s", version_string);
+	say_map_flaws();
 }
 
 static void init_memory(void)

@@ -10,6 +10,7 @@
 #include "kernel/lib/directmap.h"
 #include "kernel/lib/errno.h"
 #include "kernel/lib/lib.h"
+#include "kernel/lib/memmap.h"
 #include "kernel/lib/phys_bits.h"
 #include "kernel/lib/x86.h"
 #include "kernel/sync/log.h"
@@ -191,12 +192,6 @@ MUST_CHECK static int map_direct(uint64_t start, uint64_t end, uint64_t bits)
 			       });
 }
 
-/* Is this memory that the hypervisor may read and write as RAM? */
-static bool is_ram(uint32_t type)
-{
-	return type != BOOT_MEM_MMIO && type != BOOT_MEM_RESERVED;
-}
-
 /*
  * One run of RAM without holes, so that large pages are used where the map has
  * many small entries. The image's constant parts are read-only here as well.
@@ -227,7 +222,7 @@ MUST_CHECK static int map_all_ram(const struct boot_info *bi,
 	for (uint32_t i = 0; i < bi->nr_mem; i++) {
 		int err;
 
-		if (!is_ram(map[i].type))
+		if (!memmap_is_ram(map[i].type))
 			continue;
 		if (map[i].base != end) {
 			err = map_direct_run(bi, start, end);

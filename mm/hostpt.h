@@ -29,8 +29,9 @@
 #define HOSTPT_PAT 0x0407050600070106ull
 
 /*
- * Builds both roots from the memory map and switches the calling CPU to the
- * first. After mm_init(), boot CPU. -ENOMEM: nothing switched.
+ * Builds both roots from the memory map, a sound one (memmap.h), and switches
+ * the calling CPU to the first. After mm_init(), boot CPU. -ENOMEM: nothing
+ * switched.
  */
 MUST_CHECK int hostpt_init(const struct boot_info *bi,
 			   const struct boot_mem *map);

@@ -18,7 +18,7 @@
 #include <stdint.h>
 
 #define BOOT_INFO_MAGIC	  0x5441545345524f41ull /* "AORESTAT" */
-#define BOOT_INFO_VERSION 1u
+#define BOOT_INFO_VERSION 2u
 
 enum boot_mem_type {
 	BOOT_MEM_USABLE,   /* free RAM, boot services memory included */
@@ -37,6 +37,13 @@ struct boot_mem {
 	uint32_t type; /* enum boot_mem_type */
 	uint32_t reserved;
 	uint64_t efi_attributes;
+};
+
+/* What was wrong with firmware's memory map: numbers of entries. */
+struct boot_mem_flaws {
+	uint32_t empty, unaligned, overlapping;
+	uint32_t beyond; /* wraps, or ends where the CPU has no addresses */
+	uint32_t far;	 /* RAM beyond what the hypervisor can manage */
 };
 
 /* One for each file named in the configuration, and the config itself. */
@@ -83,7 +90,7 @@ struct boot_info {
 	uint64_t efi_runtime_map; /* hpa of the raw EFI memory map */
 	uint64_t efi_map_nbytes, efi_map_desc_nbytes;
 	uint32_t efi_map_version;
-	uint32_t reserved;
+	struct boot_mem_flaws mem_flaws;
 	uint64_t tsc_at_entry; /* TSC when the loader started */
 	uint64_t epoch;	       /* seconds since 1970 UTC from EFI GetTime, 0 */
 };

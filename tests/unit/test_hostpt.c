@@ -5,7 +5,7 @@
  * reading, and nothing else is mapped.
  *
  * Sources: mm/hostpt.c mm/frame.c mm/buddy.c mm/zero.c mm/init.c mm/memwait.c
- * Sources: mm/heap.c mm/retire.c
+ * Sources: mm/heap.c mm/retire.c kernel/lib/memmap.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -18,6 +18,7 @@
 
 #include "fakes/fakes.h"
 #include "kernel/lib/errno.h"
+#include "kernel/lib/memmap.h"
 #include "kernel/lib/x86.h"
 #include "mm/hostpt.h"
 #include "mm/init.h"
@@ -67,18 +68,20 @@ struct cpuid_regs cpuid(uint32_t leaf, uint32_t subleaf)
 	}
 }
 
-static int boot(void **state)
+static void boot_with(const struct boot_mem *m, uint32_t nr)
 {
-	const struct boot_info bi = {
-		.kernel_base = IMAGE,
-		.nr_mem = ARRAY_SIZE(map),
-	};
+	const struct boot_info bi = { .kernel_base = IMAGE, .nr_mem = nr };
 
-	(void)state;
 	fake_ram_create(RAM);
 	fake_cpu_id = 0;
-	assert_int_equal(mm_init(map, ARRAY_SIZE(map), 0), 0);
-	assert_int_equal(hostpt_init(&bi, map), 0);
+	assert_int_equal(mm_init(m, nr, 0), 0);
+	assert_int_equal(hostpt_init(&bi, m), 0);
+}
+
+static int boot(void **state)
+{
+	(void)state;
+	boot_with(map, ARRAY_SIZE(map));
 	return 0;
 }
 
@@ -129,6 +132,45 @@ static void ram_is_mapped_and_nothing_else(void **state)
 			assert_int_equal(leaf(hostpt_root(), pa), 0);
 		else
 			assert_mapped(pa, PTE_P | PTE_NX | (ro ? 0 : PTE_W));
+	}
+	assert_int_equal(leaf(hostpt_root(), RAM), 0);
+}
+
+/* Overlaps, entries without end or beginning, and what lies far out. */
+static void nonsense_in_the_map_is_survived(void **state)
+{
+	static const struct boot_mem nonsense[] = {
+		{ 50 * MIB, 512, BOOT_MEM_RESERVED, 0, 8 },
+		{ 51 * MIB, 13 * 256, BOOT_MEM_USABLE, 0, 8 },
+		{ 4 * MIB, 47 * 256, BOOT_MEM_USABLE, 0, 8 },
+		{ 0x0, 0x9f, BOOT_MEM_USABLE, 0, 8 },
+		{ 1 * MIB, 768, BOOT_MEM_LOADER, 0, 8 },
+		{ 60 * MIB + 1, 1, BOOT_MEM_MMIO, 0, 0 },
+		{ 62 * MIB, 1ull << 40, BOOT_MEM_USABLE, 0, 8 },
+		{ 61 * MIB, ~0ull, BOOT_MEM_RESERVED, 0, 8 },
+		{ 1ull << PHYS_BITS, 16, BOOT_MEM_USABLE, 0, 8 },
+		{ ~0ull << PAGE_SHIFT, 2, BOOT_MEM_FIRMWARE, 0, 8 },
+		{ 63 * MIB, 0, BOOT_MEM_RESERVED, 0, 8 },
+	};
+	const struct boot_mem own = { IMAGE, 512, BOOT_MEM_KERNEL, 0, 8 };
+	const struct memmap_input from = { .in = nonsense,
+					   .nr_in = ARRAY_SIZE(nonsense),
+					   .own = &own,
+					   .nr_own = 1,
+					   .phys_bits = PHYS_BITS };
+	struct boot_mem m[3 * ARRAY_SIZE(nonsense) + 2];
+	struct boot_mem_flaws wrong;
+	uint32_t nr;
+
+	(void)state;
+	assert_int_equal(memmap_build(&from, m, ARRAY_SIZE(m), &nr, &wrong), 0);
+	boot_with(m, nr);
+	for (uint64_t pa = 0; pa < RAM; pa += PAGE_SIZE) {
+		bool hole = (pa >= 0x9f000 && pa < 1 * MIB) ||
+			    (pa >= 50 * MIB && pa < 52 * MIB) ||
+			    (pa >= 60 * MIB && pa < 60 * MIB + 2 * PAGE_SIZE);
+
+		assert_int_equal(!leaf(hostpt_root(), pa), hole);
 	}
 	assert_int_equal(leaf(hostpt_root(), RAM), 0);
 }
@@ -196,6 +238,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(ram_is_mapped_and_nothing_else,
 						boot, shut),
+		cmocka_unit_test_teardown(nonsense_in_the_map_is_survived,
+					  shut),
 		cmocka_unit_test_setup_teardown(
 			reserved_memory_is_added_for_reading_only, boot, shut),
 		cmocka_unit_test_setup_teardown(
