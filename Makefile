@@ -37,7 +37,7 @@ ALL += $(OBJ) $(ELF)
 -include $(wildcard boot/build.mk vmx/build.mk guest-stubs/linux/build.mk \
 	guest-stubs/micro/build.mk tests/bench/build.mk)
 
-.PHONY: all unit lint image run test test-long bench deps help clean FORCE
+.PHONY: all unit docs lint image run test test-long bench deps help clean FORCE
 .DEFAULT_GOAL := all
 all: $(ALL)
 
@@ -158,6 +158,10 @@ host-tests: $(HOST_TESTS)
 unit: host-tests
 	@tests/run.py unit
 
+# What docs/ say of configuration keys comes from the parser's own table.
+docs: $(B)/unit/test_config
+	@$< --write-reference
+
 # ---- checks, runs ------------------------------------------------------
 
 lint: $(OBJ)
@@ -201,6 +205,7 @@ help:
 #: make test-long  scenarios that take many minutes each
 #: make unit       host tests
 #: make lint       formatting, static checks, each header alone
+#: make docs       write the reference of configuration keys into docs/
 #: make bench      measure against KVM; writes build/bench.json
 #: make deps       install the Debian packages needed
 #: make clean      remove build/

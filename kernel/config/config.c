@@ -43,12 +43,11 @@ void config_mistake(struct config_parser *p, uint32_t line, const char *fmt,
 static void list_keys(const struct config_key_rule *keys, char *dst,
 		      size_t nbytes)
 {
-	size_t used = 0;
+	const char *names[CONFIG_MAX_KEYS + 1] = { NULL };
 
-	dst[0] = '\0';
-	for (size_t i = 0; keys[i].name && used < nbytes; i++)
-		used += (size_t)snprintf(dst + used, nbytes - used, "%s%s",
-					 i == 0 ? "" : " ", keys[i].name);
+	for (size_t i = 0; keys[i].name; i++)
+		names[i] = keys[i].name;
+	config_list_words(names, " ", " ", dst, nbytes);
 }
 
 static void unknown_key(struct config_parser *p,
@@ -126,18 +125,18 @@ static struct config_vm *find_vm(struct config *c, const char *name)
 	return NULL;
 }
 
-static void vm_set_defaults(struct config_vm *vm, const char *name,
-			    uint32_t line)
+/* What the table of keys says, as if the file had said it. */
+static void set_defaults(struct config_parser *p,
+			 const struct config_key_rule *keys, void *base)
 {
-	(void)str_copy(vm->name, name, sizeof(vm->name));
-	vm->line = line;
-	vm->vcpus = 1;
-	vm->weight = 100;
-	vm->on_crash = ACTION_STOP;
-	vm->on_poweroff = ACTION_STOP;
-	vm->on_reboot = ACTION_RESTART;
-	vm->commit = COMMIT_HUGE;
-	vm->autostart = true;
+	char value[16];
+
+	for (; keys->name; keys++) {
+		if (!keys->dflt)
+			continue;
+		(void)str_copy(value, keys->dflt, sizeof(value));
+		(void)config_parse_value(p, keys, value, base);
+	}
 }
 
 /* [vm NAME]. Two sections of one name: nobody knows which one is meant. */
@@ -183,8 +182,10 @@ static void open_vm(struct config_parser *p, const char *name)
 	}
 	p->vm = &c->vms[c->nr_vms++];
 	memset(p->vm, 0, sizeof(*p->vm));
-	vm_set_defaults(p->vm, name, p->line);
+	(void)str_copy(p->vm->name, name, sizeof(p->vm->name));
+	p->vm->line = p->line;
 	p->section = SECTION_VM;
+	set_defaults(p, config_vm_rules, p->vm);
 }
 
 static void open_host(struct config_parser *p)
@@ -200,15 +201,25 @@ static void open_host(struct config_parser *p)
 	p->section = SECTION_SKIP;
 }
 
+/* Where the [vm] section gave the key; 0: it didn't. */
+static uint32_t given_at(const struct config_parser *p, const char *key)
+{
+	const struct config_key_rule *k = config_vm_rules;
+
+	while (strcmp(k->name, key) != 0)
+		k++;
+	return p->key_line[k - config_vm_rules];
+}
+
 /*
  * Sizes that were not given follow the given ones: mem.max = mem.boot and the
  * reverse; mem.min = a quarter of mem.boot.
  */
 static void vm_fill_sizes(struct config_parser *p, struct config_vm *vm)
 {
-	bool has_min = p->key_line[KEY_MEM_MIN] && vm->mem_min;
-	bool has_boot = p->key_line[KEY_MEM_BOOT] && vm->mem_boot;
-	bool has_max = p->key_line[KEY_MEM_MAX] && vm->mem_max;
+	bool has_min = given_at(p, "mem.min") && vm->mem_min;
+	bool has_boot = given_at(p, "mem.boot") && vm->mem_boot;
+	bool has_max = given_at(p, "mem.max") && vm->mem_max;
 	uint64_t quarter;
 
 	if (!has_boot)
@@ -226,11 +237,10 @@ static void vm_fill_sizes(struct config_parser *p, struct config_vm *vm)
 
 int config_check_sizes(struct config_parser *p, const struct config_vm *vm)
 {
-	const uint32_t *at = p->key_line;
 	int err = 0;
 
 	if (vm->mem_min > vm->mem_boot) {
-		config_mistake(p, at[KEY_MEM_MIN],
+		config_mistake(p, given_at(p, "mem.min"),
 			       "mem.min: %lluM is above mem.boot = %lluM; "
 			       "expected mem.min <= mem.boot <= mem.max",
 			       (unsigned long long)(vm->mem_min / MIB),
@@ -238,7 +248,7 @@ int config_check_sizes(struct config_parser *p, const struct config_vm *vm)
 		err = -EINVAL;
 	}
 	if (vm->mem_boot > vm->mem_max) {
-		config_mistake(p, at[KEY_MEM_BOOT],
+		config_mistake(p, given_at(p, "mem.boot"),
 			       "mem.boot: %lluM is above mem.max = %lluM; "
 			       "expected mem.min <= mem.boot <= mem.max",
 			       (unsigned long long)(vm->mem_boot / MIB),
@@ -252,10 +262,9 @@ int config_check_sizes(struct config_parser *p, const struct config_vm *vm)
 static void close_section(struct config_parser *p)
 {
 	struct config_vm *vm = p->vm;
-	const uint32_t *at = p->key_line;
 
 	if (p->section == SECTION_VM) {
-		if (!at[KEY_KERNEL])
+		if (!given_at(p, "kernel"))
 			config_mistake(
 				p, vm->line,
 				"kernel: missing; expected kernel = PATH");
@@ -392,12 +401,7 @@ int config_parse(const char *text, size_t nbytes, struct config_vm *vms,
 
 	memset(out, 0, sizeof(*out));
 	out->vms = vms;
-	out->host.log_level = LOG_INFO;
-	out->host.on_panic = PANIC_HALT;
-	out->host.clean_pool = true;
-	out->host.console_port = 0x3f8;
-	out->host.console_baud = 115200;
-
+	set_defaults(&p, config_host_rules, &out->host);
 	parse_lines(&p, text, nbytes);
 	close_section(&p);
 	if (out->nr_vms == 0)

@@ -100,16 +100,15 @@ int config_set(struct config_host *host, struct config_vm *vm, const char *key,
 void config_error_format(const struct config_error *e, char *dst,
 			 size_t nbytes);
 
-/* Documentation of one key, in file order; for `help config` and the docs test.
- */
+/* What there is to say of one key, for `help config` and docs/config.md. */
 struct config_key_doc {
 	const char *section; /* "host" or "vm" */
 	const char *key;
-	const char *values;
+	char values[40];
 	const char *dflt;
 	const char *meaning;
 };
-extern const struct config_key_doc config_keys[];
-extern const size_t nr_config_keys;
+/* The i-th key in the order of the reference; false: no more. */
+bool config_key_get(size_t i, struct config_key_doc *out);
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Between the two halves of the configuration parser: config.c knows lines,
- * sections and the rules between keys, config_value.c the keys and their
- * values.
+ * Inside the configuration parser: config.c knows lines, sections and the
+ * rules between keys, config_value.c how values are read, config_keys.c all
+ * that is said of each key.
  */
 #ifndef KERNEL_CONFIG_PRIV_H
 #define KERNEL_CONFIG_PRIV_H
@@ -35,12 +35,13 @@ struct config_key_rule {
 	uint64_t grain;		  /* VALUE_BYTES */
 	size_t nbytes;		  /* strings: room */
 	const char *const *words; /* VALUE_WORD, NULL-terminated */
+	const char *values;	  /* described; NULL: as the kind says */
+	const char *dflt;	  /* as a file would say it; NULL: none */
+	const char *no_dflt;	  /* if dflt is NULL: what holds then */
+	const char *meaning;
 };
 
-/* Where the rules between keys look up whether a key was given, and where. */
-enum { KEY_MEM_MIN, KEY_MEM_BOOT, KEY_MEM_MAX, KEY_KERNEL };
-
-/* Each ends with a rule without a name. */
+/* kernel/config/config_keys.c; each ends with a rule without a name. */
 extern const struct config_key_rule config_host_rules[];
 extern const struct config_key_rule config_vm_rules[];
 
@@ -74,6 +75,10 @@ void config_mistake(struct config_parser *p, uint32_t line, const char *fmt,
  */
 int config_parse_value(struct config_parser *p, const struct config_key_rule *k,
 		       char *value, void *base);
+
+/* The words in one string, with what stands between them. */
+void config_list_words(const char *const *words, const char *between,
+		       const char *last, char *dst, size_t nbytes);
 
 /* mem.min <= mem.boot <= mem.max. 0, or -EINVAL with a mistake recorded. */
 int config_check_sizes(struct config_parser *p, const struct config_vm *vm);

@@ -1,84 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The keys of aerostat.conf: how each value is read, and what it may be. */
+/* How values of aerostat.conf are read, by their kind. */
 #include "kernel/config/config_priv.h"
 #include "kernel/lib/errno.h"
 #include "kernel/lib/lib.h"
-
-/* Below it neither Linux nor a Multiboot kernel at 1 MiB fits. */
-#define MEM_LEAST (4 * MIB)
-#define MEM_MOST  (1ull << 40)
-
-static const char *const words_level[] = { "err", "warn", "info", "debug",
-					   NULL };
-static const char *const words_panic[] = { "halt", "reboot", NULL };
-static const char *const words_loader[] = { "auto", "linux", "multiboot",
-					    NULL };
-static const char *const words_commit[] = { "huge", "around", "single", NULL };
-static const char *const words_action[] = { "stop", "restart", NULL };
-static const char *const words_crash[] = { "stop", "restart", "pause", NULL };
-
-#define HOST(field) offsetof(struct config_host, field)
-#define VM(field)   offsetof(struct config_vm, field)
-
-const struct config_key_rule config_host_rules[] = {
-	{ "log_level", VALUE_WORD, HOST(log_level), .words = words_level },
-	{ "on_panic", VALUE_WORD, HOST(on_panic), .words = words_panic },
-	{ "reserve", VALUE_BYTES, HOST(reserve), .hi = MEM_MOST,
-	  .grain = 4096 },
-	{ "max_cpus", VALUE_U32, HOST(max_cpus), .lo = 0, .hi = 64 },
-	{ "clean_pool", VALUE_BOOL, HOST(clean_pool), .hi = 1 },
-	{ "debug_commands", VALUE_BOOL, HOST(debug_commands), .hi = 1 },
-	{ "console_port", VALUE_U32, HOST(console_port), .lo = 1,
-	  .hi = 0xfff8 },
-	{ "console_baud", VALUE_BAUD, HOST(console_baud), .lo = 1,
-	  .hi = 115200 },
-	{ .name = NULL },
-};
-
-const struct config_key_rule config_vm_rules[] = {
-	[KEY_MEM_MIN] = { "mem.min", VALUE_BYTES, VM(mem_min), .lo = MEM_LEAST,
-			  .hi = MEM_MOST, .grain = MEM_GRAIN },
-	[KEY_MEM_BOOT] = { "mem.boot", VALUE_BYTES, VM(mem_boot),
-			   .lo = MEM_LEAST, .hi = MEM_MOST,
-			   .grain = MEM_GRAIN },
-	[KEY_MEM_MAX] = { "mem.max", VALUE_BYTES, VM(mem_max), .lo = MEM_LEAST,
-			  .hi = MEM_MOST, .grain = MEM_GRAIN },
-	[KEY_KERNEL] = { "kernel", VALUE_PATH, VM(kernel),
-			 .nbytes = CONFIG_PATH_MAX },
-	{ "initrd", VALUE_PATH, VM(initrd), .nbytes = CONFIG_PATH_MAX },
-	{ "module", VALUE_MODULE, .offset = 0 },
-	{ "cmdline", VALUE_TEXT, VM(cmdline), .nbytes = CONFIG_CMDLINE_MAX },
-	{ "loader", VALUE_WORD, VM(loader), .words = words_loader },
-	{ "vcpus", VALUE_U32, VM(vcpus), .lo = 1, .hi = CONFIG_MAX_VCPUS },
-	{ "weight", VALUE_U32, VM(weight), .lo = 1, .hi = 10000 },
-	{ "mem.commit", VALUE_WORD, VM(commit), .words = words_commit },
-	{ "autostart", VALUE_BOOL, VM(autostart), .hi = 1 },
-	{ "on_crash", VALUE_WORD, VM(on_crash), .words = words_crash },
-	{ "on_poweroff", VALUE_WORD, VM(on_poweroff), .words = words_action },
-	{ "on_reboot", VALUE_WORD, VM(on_reboot), .words = words_action },
-	{ "debug_exit", VALUE_U32, VM(debug_exit), .lo = 0, .hi = 0xffff },
-	{ "cpu.hide", VALUE_FEATURES, VM(cpu_hide),
-	  .nbytes = sizeof(((struct config_vm *)0)->cpu_hide) },
-	{ .name = NULL },
-};
-
-_Static_assert(ARRAY_SIZE(config_vm_rules) <= CONFIG_MAX_KEYS &&
-		       ARRAY_SIZE(config_host_rules) <= CONFIG_MAX_KEYS,
-	       "key_line[] is too small");
-
-/* "a, b or c" for messages. */
-static void list_words(const char *const *words, char *dst, size_t nbytes)
-{
-	size_t used = 0;
-
-	dst[0] = '\0';
-	for (size_t i = 0; words[i] && used < nbytes; i++) {
-		const char *sep = i == 0 ? "" : words[i + 1] ? ", " : " or ";
-
-		used += (size_t)snprintf(dst + used, nbytes - used, "%s%s", sep,
-					 words[i]);
-	}
-}
 
 static void store_u32(void *field, uint64_t value)
 {
@@ -190,7 +114,7 @@ static int parse_word(struct config_parser *p, const struct config_key_rule *k,
 			return 0;
 		}
 	}
-	list_words(k->words, all, sizeof(all));
+	config_list_words(k->words, ", ", " or ", all, sizeof(all));
 	config_mistake(p, p->line, "%s: '%.40s'; expected %s", k->name, value,
 		       all);
 	return -EINVAL;

@@ -55,24 +55,23 @@ static void help_cmd(const struct shell_args *a, const struct shell_cmd *cmd)
 static void help_config(const struct shell_args *a)
 {
 	struct json *j = a->json ? out_json() : NULL;
+	struct config_key_doc k;
 
 	if (j)
 		json_open_array(j, NULL);
-	for (size_t i = 0; i < nr_config_keys; i++) {
-		const struct config_key_doc *k = &config_keys[i];
-
+	for (size_t i = 0; config_key_get(i, &k); i++) {
 		if (!j) {
 			out_printf("[%s] %s = %s (default: %s)\n    %s\n",
-				   k->section, k->key, k->values, k->dflt,
-				   k->meaning);
+				   k.section, k.key, k.values, k.dflt,
+				   k.meaning);
 			continue;
 		}
 		json_open_object(j, NULL);
-		json_str(j, "section", k->section);
-		json_str(j, "key", k->key);
-		json_str(j, "values", k->values);
-		json_str(j, "default", k->dflt);
-		json_str(j, "meaning", k->meaning);
+		json_str(j, "section", k.section);
+		json_str(j, "key", k.key);
+		json_str(j, "values", k.values);
+		json_str(j, "default", k.dflt);
+		json_str(j, "meaning", k.meaning);
 		json_close_object(j);
 	}
 	if (j) {

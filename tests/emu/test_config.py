@@ -15,7 +15,7 @@ autostart = no
 # text, what the console must say about it
 MISTAKES = [
     ("[vm a]\nkernel = k\nmemory = 5\n",
-     r":3: \[vm a\] memory: unknown key; expected one of mem\.min"),
+     r":3: \[vm a\] memory: unknown key; expected one of kernel "),
     ("[vm b]\nkernel = k\n[vm b]\nkernel = k\n",
      r":6: \[vm b\] \[vm b\]: given twice; expected one section for each VM "
      r"\(first on line 4\)"),

@@ -13,7 +13,7 @@
  * Sources: kernel/console/commands.c kernel/lib/json.c
  * Sources: kernel/console/lineedit.c kernel/lib/lib.c vmx/admin/admin.c
  * Sources: vmx/admin/cmd_mem_vm.c vmx/admin/cmd_dump.c vmx/admin/cpu_use.c
- * Sources: kernel/config/config_doc.c kernel/config/config.c
+ * Sources: kernel/config/config_keys.c kernel/config/config.c
  * Sources: kernel/lib/conf.c
  * Sources: vmx/admin/cmd_set.c kernel/config/config_set.c
  * Sources: kernel/config/config_value.c kernel/console/cmd_selftest.c
@@ -407,14 +407,14 @@ static void test_set_refuses_and_changes_nothing(void **state)
 /* Whatever aerostat.conf may say, `set` knows what to do with. */
 static void test_set_knows_every_key(void **state)
 {
+	struct config_key_doc k;
 	char name[64];
 
 	(void)state;
-	for (size_t i = 0; i < nr_config_keys; i++) {
-		bool host = strcmp(config_keys[i].section, "host") == 0;
+	for (size_t i = 0; config_key_get(i, &k); i++) {
+		bool host = strcmp(k.section, "host") == 0;
 
-		snprintf(name, sizeof(name), "{\"key\":\"%s\",",
-			 config_keys[i].key);
+		snprintf(name, sizeof(name), "{\"key\":\"%s\",", k.key);
 		output_of(host ? "set host -j" : "set web -j");
 		assert_non_null(strstr(screen, name));
 	}

@@ -7,6 +7,7 @@
  *
  * Sources: tests/fuzz/fuzz_config.c tests/fuzz/fuzz_lineedit.c
  * Sources: kernel/config/config.c kernel/config/config_value.c
+ * Sources: kernel/config/config_keys.c
  * Sources: kernel/lib/conf.c kernel/lib/lib.c
  * Sources: kernel/console/lineedit.c kernel/console/shell_parse.c
  */

@@ -14,7 +14,7 @@
  * Sources: kernel/console/commands.c kernel/lib/json.c
  * Sources: kernel/console/lineedit.c kernel/lib/lib.c vmx/admin/admin.c
  * Sources: vmx/admin/cmd_mem_vm.c vmx/admin/cmd_dump.c vmx/admin/cpu_use.c
- * Sources: kernel/config/config_doc.c kernel/config/config.c
+ * Sources: kernel/config/config_keys.c kernel/config/config.c
  * Sources: kernel/lib/conf.c
  * Sources: vmx/admin/cmd_set.c kernel/config/config_set.c
  * Sources: kernel/config/config_value.c kernel/console/cmd_selftest.c
