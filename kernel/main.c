@@ -16,6 +16,7 @@
 #include "kernel/cpu/power.h"
 #include "kernel/cpu/smp.h"
 #include "kernel/cpu/start.h"
+#include "kernel/cpu/stop.h"
 #include "kernel/lib/boot_info.h"
 #include "kernel/lib/bug.h"
 #include "kernel/lib/directmap.h"
@@ -25,6 +26,7 @@
 #include "kernel/lib/version_string.h"
 #include "kernel/lib/x86.h"
 #include "kernel/sched/clock.h"
+#include "kernel/sched/cpu_stats.h"
 #include "kernel/sched/sched.h"
 #include "kernel/sync/log.h"
 #include "mm/frame.h"
@@ -42,6 +44,13 @@ static struct thread idle_threads[MAX_CPUS];
 static const struct boot_mem *mem_map(void)
 {
 	return hpa_to_ptr(hpa(info.mem_map));
+}
+
+/* What each room does when the machine ends; that may be at any time. */
+static void register_stop_steps(void)
+{
+	stop_register(vmx_stop_steps, nr_vmx_stop_steps);
+	stop_register(hostcon_stop_steps, nr_hostcon_stop_steps);
 }
 
 static void take_boot_info(const struct boot_info *bi)
@@ -184,6 +193,9 @@ static void register_rooms(void)
 	shell_register(vm_cmds, nr_vm_cmds);
 	shell_register(debug_cmds, nr_debug_cmds);
 	shell_register_selftests(sched_selftests, nr_sched_selftests);
+	shell_register_metrics(mm_metrics, nr_mm_metrics);
+	shell_register_metrics(sched_metrics, nr_sched_metrics);
+	shell_register_metrics(vmx_metrics, nr_vmx_metrics);
 }
 
 /* What needs the scheduler; the boot code is a thread by now. */
@@ -258,6 +270,7 @@ void kmain(const struct boot_info *bi)
 {
 	percpu_init_boot();
 	percpu_init_boot_traps();
+	register_stop_steps();
 	hostcon_init(0x3f8, 115200); /* until the configuration is read */
 	log_set_sink(hostcon_write);
 	take_boot_info(bi);

@@ -5,6 +5,7 @@
 
 #include "kernel/lib/boot_info.h"
 #include "kernel/lib/compiler.h"
+#include "kernel/lib/metric.h"
 
 /*
  * Takes the memory map (any order of BOOT_MEM_*), places the frame records
@@ -21,5 +22,9 @@ void mm_release_loader_memory(void);
 
 /* The first `npages` usable frames below 1 MiB for the AP trampoline, kept. */
 MUST_CHECK int mm_take_low_memory(uint64_t npages, uint64_t *hpa_out);
+
+/* Figures of host memory, for main.c to register; mm/metrics.c. */
+extern const struct metric mm_metrics[];
+extern const size_t nr_mm_metrics;
 
 #endif

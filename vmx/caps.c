@@ -10,7 +10,6 @@
 #include "vmx/vmx.h"
 
 #include "kernel/cpu/machine.h"
-#include "kernel/cpu/stop.h"
 #include "kernel/lib/directmap.h"
 #include "kernel/lib/errno.h"
 #include "kernel/lib/lib.h"
@@ -366,8 +365,6 @@ int vmx_init(const struct config_host *cfg)
 	int err;
 
 	(void)cfg;
-	/* INIT does not get through to a CPU in VMX operation. */
-	stop_set_last_step(vmx_cpu_off);
 	err = regions_alloc();
 	if (err) {
 		str_copy(missing_text, "memory for VMXON regions",
@@ -395,3 +392,9 @@ void vmx_cpu_off(void)
 		write_cr4(read_cr4() & ~CR4_VMXE);
 	}
 }
+
+/* INIT does not get through to a CPU in VMX operation. */
+const struct stop_step vmx_stop_steps[] = {
+	{ "leave VMX operation", STOP_EACH_CPU, vmx_cpu_off },
+};
+const size_t nr_vmx_stop_steps = ARRAY_SIZE(vmx_stop_steps);

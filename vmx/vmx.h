@@ -8,6 +8,8 @@
 #include "kernel/config/config.h"
 #include "kernel/lib/addr.h"
 #include "kernel/lib/compiler.h"
+#include "kernel/lib/metric.h"
+#include "kernel/lib/stop_step.h"
 
 /*
  * Checks every capability on this CPU and enters VMX operation on all CPUs.
@@ -19,8 +21,14 @@ MUST_CHECK int vmx_init(const struct config_host *cfg);
 /* What is missing, as one line; NULL if guests can run. */
 const char *vmx_missing(void);
 
-/* Leaves VMX operation on this CPU, for reboot. Interrupts off. */
+/* Figures of all VMs, for main.c to register; vmx/metrics.c. */
+extern const struct metric vmx_metrics[];
+extern const size_t nr_vmx_metrics;
+
+/* Leaves VMX operation on this CPU, if it is in it. Interrupts off. */
 void vmx_cpu_off(void);
+extern const struct stop_step vmx_stop_steps[];
+extern const size_t nr_vmx_stop_steps;
 
 /*
  * For tests: called in each slow exit, interrupts off, while it is set; returns

@@ -80,6 +80,10 @@ const struct shell_cmd host_cmds[] = {
 	  "by themselves.\n",
 	  .run = cmd_log,
 	  .args = { { .words = log_words }, { .words = log_words } } },
+	{ "metrics", "metrics", "figures of the whole machine",
+	  "Host memory by type, CPUs, scheduler and all VMs together, since\n"
+	  "boot or now. For programs: -j. Each VM's own: `stats`.\n",
+	  .run = cmd_metrics },
 	{ "selftest", "selftest [NAME]", "test threads, locks and timers",
 	  "Runs the tests that need the real machine: park, locks, storm,\n"
 	  "timers, calls, weights. Takes a few seconds and shares the\n"

@@ -209,6 +209,12 @@ void hostcon_panic_mode(void)
 		panic_put(ring[from % RING]);
 }
 
+/* What was queued is written out: nobody will come for it. */
+const struct stop_step hostcon_stop_steps[] = {
+	{ "drain the console", STOP_MACHINE, hostcon_panic_mode },
+};
+const size_t nr_hostcon_stop_steps = ARRAY_SIZE(hostcon_stop_steps);
+
 void hostcon_panic_serial_only(void)
 {
 	panic_serial_only = true;

@@ -10,6 +10,7 @@
 #include "kernel/cpu/outlet.h"
 #include "kernel/lib/boot_info.h"
 #include "kernel/lib/compiler.h"
+#include "kernel/lib/stop_step.h"
 
 /* First thing at boot: output is written directly. port 0: no serial line. */
 void hostcon_init(uint16_t port, uint32_t baud);
@@ -37,5 +38,8 @@ uint64_t hostcon_input_tsc(void);
 /* The thread that is unparked when input arrives. */
 struct thread;
 void hostcon_set_reader(struct thread *t);
+
+extern const struct stop_step hostcon_stop_steps[];
+extern const size_t nr_hostcon_stop_steps;
 
 #endif

@@ -50,6 +50,10 @@ struct selftest;
 /* Tests for the command `selftest`. Boot, before shell_start(). */
 void shell_register_selftests(const struct selftest *tests, size_t nr);
 
+struct metric;
+/* Figures for the command `metrics`. Boot, before shell_start(). */
+void shell_register_metrics(const struct metric *metrics, size_t nr);
+
 /* Starts the console thread. 0, -ENOMEM. */
 MUST_CHECK int shell_start(void);
 

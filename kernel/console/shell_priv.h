@@ -66,6 +66,7 @@ int cmd_cpu(const struct shell_args *a);
 int cmd_echo(const struct shell_args *a);
 int cmd_help(const struct shell_args *a);
 int cmd_log(const struct shell_args *a);
+int cmd_metrics(const struct shell_args *a);
 int cmd_selftest(const struct shell_args *a);
 int cmd_sleep(const struct shell_args *a);
 int cmd_uptime(const struct shell_args *a);

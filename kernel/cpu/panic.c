@@ -145,7 +145,7 @@ NORETURN static void go_on(void)
 {
 	while (next_step < ARRAY_SIZE(steps))
 		steps[next_step++]();
-	stop_last_step();
+	stop_do_steps(STOP_EACH_CPU);
 	stop_forever();
 }
 

@@ -65,8 +65,8 @@ static void stop_machine(void)
 	(void)stop_claim();
 	/* One that does not answer can't be waited for: the reset takes it. */
 	(void)stop_others();
-	stop_last_step();
-	hostcon_panic_mode();
+	stop_do_steps(STOP_EACH_CPU);
+	stop_do_steps(STOP_MACHINE);
 	delay_ms(20); /* the last characters leave the UART's FIFO */
 }
 

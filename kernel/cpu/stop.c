@@ -17,20 +17,8 @@
 /* Before the clock is set up: taken for 4 GHz. */
 #define FALLBACK_KHZ 4000000ull
 
-static uint32_t owner;	   /* CPU number + 1; 0: nobody [atomic] */
-static uint64_t stopped;   /* CPUs that have halted [atomic] */
-static void (*last)(void); /* [const after boot] */
-
-void stop_set_last_step(void (*fn)(void))
-{
-	last = fn;
-}
-
-void stop_last_step(void)
-{
-	if (last)
-		last();
-}
+static uint32_t owner;	 /* CPU number + 1; 0: nobody [atomic] */
+static uint64_t stopped; /* CPUs that have halted [atomic] */
 
 void stop_forever(void)
 {
@@ -43,7 +31,7 @@ void stop_forever(void)
 NORETURN static void stop_here(void)
 {
 	irq_disable();
-	stop_last_step();
+	stop_do_steps(STOP_EACH_CPU);
 	__atomic_fetch_or(&stopped, BIT(cpu_id()), __ATOMIC_SEQ_CST);
 	stop_forever();
 }

@@ -7,6 +7,7 @@
 #define KERNEL_STOP_H
 
 #include "kernel/lib/compiler.h"
+#include "kernel/lib/stop_step.h"
 
 /*
  * Makes the calling CPU the one that ends the machine, interrupts off. True:
@@ -24,13 +25,10 @@ uint64_t stop_others(void);
 /* From the NMI handler: halts this CPU for good if another one claimed. */
 void stop_here_if_asked(void);
 
-/*
- * What each CPU does last: leave a mode in which INIT would not get through to
- * it. Interrupts off; must neither lock nor wait. At boot, once.
- */
-void stop_set_last_step(void (*fn)(void));
-/* Does it on the calling CPU. */
-void stop_last_step(void);
+/* Steps of a room for the end of the machine. Boot; the table stays. */
+void stop_register(const struct stop_step *steps, size_t nr);
+/* Does those of one kind on the calling CPU. Interrupts off. */
+void stop_do_steps(enum stop_when when);
 
 NORETURN void stop_forever(void);
 

@@ -4,6 +4,7 @@
 #define KERNEL_CPU_STATS_H
 
 #include "kernel/lib/compiler.h"
+#include "kernel/lib/metric.h"
 
 struct cpu_stats {
 	uint32_t apic_id;
@@ -18,5 +19,9 @@ struct cpu_stats {
 };
 /* False: no such CPU, or it is not up yet. */
 bool cpu_get_stats(uint32_t cpu, struct cpu_stats *out);
+
+/* Sums over the CPUs, for main.c to register; kernel/sched/metrics.c. */
+extern const struct metric sched_metrics[];
+extern const size_t nr_sched_metrics;
 
 #endif

@@ -19,6 +19,7 @@
 #include "kernel/cpu/backtrace.h"
 #include "kernel/cpu/machine.h"
 #include "kernel/lib/errno.h"
+#include "kernel/lib/metric.h"
 #include "kernel/lib/selftest.h"
 #include "kernel/lib/version_string.h"
 #include "kernel/sched/cpu_stats.h"
@@ -102,6 +103,15 @@ static bool always_passes(char *text, size_t nbytes)
 }
 
 static const struct selftest tests[] = { { "trivial", always_passes } };
+
+static uint64_t get_seven(const struct metric *m)
+{
+	return m->arg + 4;
+}
+
+static const struct metric metrics[] = {
+	{ "room.seven", "dwarfs", "how many there are", get_seven, 3 },
+};
 
 void machine_poweroff(void)
 {
@@ -502,6 +512,7 @@ static void register_once(void)
 	shell_register(vm_cmds, nr_vm_cmds);
 	shell_register(host_cmds, nr_host_cmds);
 	shell_register_selftests(tests, ARRAY_SIZE(tests));
+	shell_register_metrics(metrics, ARRAY_SIZE(metrics));
 }
 
 int set_up(void **state)

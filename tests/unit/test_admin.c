@@ -2,7 +2,7 @@
 /*
  * Commands about VMs that change something or wait, over fake VMs.
  *
- * Sources: kernel/console/termfilter.c
+ * Sources: kernel/console/termfilter.c kernel/console/cmd_metrics.c
  * Sources: tests/unit/shell_fakes.c kernel/console/shell.c
  * Sources: kernel/console/shell_parse.c kernel/console/shell_out.c
  * Sources: kernel/console/complete.c kernel/console/conrow.c
@@ -422,6 +422,18 @@ static void test_set_knows_every_key(void **state)
 			       "vcpus          until the VM's first start\n"));
 }
 
+/* ---- metrics ---- */
+
+static void test_metrics(void **state)
+{
+	(void)state;
+	assert_answers("metrics", "room.seven                              7 "
+				  "dwarfs     how many there are\n");
+	assert_answers("metrics -j", "[{\"name\":\"room.seven\",\"value\":7,"
+				     "\"unit\":\"dwarfs\","
+				     "\"help\":\"how many there are\"}]\n");
+}
+
 /* ---- log, top, paging ---- */
 
 static void log_and_interrupt(void)
@@ -544,6 +556,7 @@ int main(void)
 		cmocka_unit_test_setup(test_set_refuses_and_changes_nothing,
 				       set_up),
 		cmocka_unit_test_setup(test_set_knows_every_key, set_up),
+		cmocka_unit_test_setup(test_metrics, set_up),
 		cmocka_unit_test_setup(test_log_by_key_and_level, set_up),
 		cmocka_unit_test_setup(test_top, set_up),
 		cmocka_unit_test_setup(test_paging, set_up),

@@ -3,7 +3,7 @@
  * The console over fake VMs: words, completion, every command in text and as
  * JSON, guests' consoles, and log lines that arrive at any time.
  *
- * Sources: kernel/console/termfilter.c
+ * Sources: kernel/console/termfilter.c kernel/console/cmd_metrics.c
  * Sources: tests/unit/shell_fakes.c kernel/console/shell.c
  * Sources: kernel/console/shell_parse.c kernel/console/shell_out.c
  * Sources: kernel/console/complete.c kernel/console/conrow.c

@@ -11,7 +11,6 @@
 #include <sched.h>
 
 #include "fakes.h"
-#include "kernel/cpu/stop.h"
 #include "kernel/lib/bug.h"
 #include "kernel/lib/x86.h"
 #include "kernel/sched/stretch.h"
@@ -42,11 +41,6 @@ WEAK void panic(const char *fmt, ...)
 WEAK void bug_at(const char *file, int line, const char *what)
 {
 	give_up(file, line, what);
-}
-
-WEAK void stop_set_last_step(void (*fn)(void))
-{
-	(void)fn;
 }
 
 /* ---- log ---- */
