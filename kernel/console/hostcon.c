@@ -30,12 +30,13 @@
 #include "mm/heap.h"
 #include "mm/hostpt.h"
 
-#define RING	       16384u /* power of two */
-#define RX_RING	       1024u  /* power of two */
-#define PROBE_US       20000u
-#define POLL_BUSY_US   1000u /* a FIFO lasts 1.4 ms at 115200 baud */
-#define POLL_IDLE_US   20000u
-#define FB_INTERVAL_NS 50000000ull
+#define RING		  16384u /* power of two */
+#define RX_RING		  1024u	 /* power of two */
+#define PROBE_US	  20000u
+#define POLL_BUSY_US	  1000u /* a FIFO lasts 1.4 ms at 115200 baud */
+#define POLL_IDLE_US	  20000u
+#define FB_INTERVAL_NS	  50000000ull
+#define PANIC_PATIENCE_MS 5000u
 
 enum hostcon_mode { CON_DIRECT, CON_IRQ, CON_POLL, CON_PANIC };
 
@@ -53,7 +54,7 @@ static struct thread *reader;	  /* [atomic] */
 static struct waitq writers;	  /* hostcon_write_wait() */
 static uint32_t nr_writers;	  /* [atomic] */
 static uint16_t uart_port;	  /* [const after init] */
-static bool has_uart;		  /* [const after init, but for panic] */
+static bool has_uart;		  /* [const after init] */
 static uint32_t panic_cpu;	  /* who speaks in CON_PANIC */
 static bool panic_serial_only;	  /* [panic_cpu] */
 static uint32_t probe_irqs;	  /* [atomic] */
@@ -112,11 +113,24 @@ static void drain_polled(void)
 	}
 }
 
-/* A line that does not move is given up, or each character would wait. */
+/*
+ * The line may stand still for a while: whoever reads it is busy, or a service
+ * processor restarts. After that it is no longer waited for, or each character
+ * would wait, until it moves again.
+ */
 static void panic_put(char c)
 {
-	if (has_uart && !uart16550_write_polled(&c, 1))
-		has_uart = false;
+	static bool stuck; /* [panic_cpu] */
+	uint64_t end = rdtsc() + tsc_khz * PANIC_PATIENCE_MS;
+
+	if (!has_uart)
+		return;
+	if (stuck) {
+		stuck = !uart16550_write_some(&c, 1);
+		return;
+	}
+	while (!stuck && !uart16550_write_polled(&c, 1))
+		stuck = rdtsc() >= end;
 }
 
 static void write_panic(const char *s, size_t n)

@@ -171,8 +171,10 @@ static bool wait_joined(uint32_t us)
 
 /*
  * The CPU did not come in time. From here on it can't join any more, wherever
- * it is, and INIT stops it; its stacks are not used again. True: it joined just
- * before.
+ * it is, and INIT stops it; its stacks are not used again. A panic sends it no
+ * NMI, as it has no number, and need not: should INIT be lost, it halts with
+ * interrupts off, in the trampoline or in smp_join(), before it takes part in
+ * anything. True: it joined just before.
  */
 static bool refuse(uint32_t apic)
 {

@@ -2,6 +2,7 @@
 """The end of the hypervisor: the report is complete and the machine does what
 on_panic says, whatever the other CPUs were doing."""
 import re
+import time
 
 import pytest
 from harness import Machine, micro
@@ -56,6 +57,15 @@ def test_report_is_complete(way, cpus):
         size = len(m.screen.text)
         m.drain(1)
         assert len(m.screen.text) == size, "somebody still prints"
+
+
+def test_report_waits_for_a_line_that_stands_still():
+    """The socket holds a few hundred characters; nobody takes them at first,
+    as on a busy machine."""
+    with machine(HALT, 2) as m:
+        provoke(m, "fault")
+        time.sleep(2)
+        report(m, "fault", "halted")
 
 
 def test_cpu_that_does_not_answer_is_named():
