@@ -296,9 +296,10 @@ static unsigned inflate_entries(struct batch *b, const struct stretch *st,
 		if (unlikely(s == PG_BALLOONED))
 			break;
 		*e = PG_BALLOONED;
-		from[s]++;
-		if (s != PG_RESIDENT)
+		if (unlikely(s != PG_RESIDENT)) {
+			from[s]++;
 			continue;
+		}
 		if (f != next) {
 			if (first != next)
 				frame_chain_add(&b->ch, hfn(first),
@@ -309,7 +310,9 @@ static unsigned inflate_entries(struct batch *b, const struct stretch *st,
 	}
 	if (first != next)
 		frame_chain_add(&b->ch, hfn(first), (uint32_t)(next - first));
-	return i - b->done;
+	n = i - b->done;
+	from[PG_RESIDENT] = n - from[PG_HOLLOW] - from[PG_ZERO];
+	return n;
 }
 
 static void inflate_stretch(struct batch *b, const struct stretch *st)
@@ -320,8 +323,10 @@ static void inflate_stretch(struct batch *b, const struct stretch *st)
 
 	b->flush |= stage2_unmap_pages(b->gs->s2, b->gfns + b->done, n);
 	for (unsigned s = PG_HOLLOW; s <= PG_ZERO; s++)
-		mobject_count_move(&b->gs->ram, node, (enum page_state)s,
-				   PG_BALLOONED, from[s]);
+		if (from[s])
+			mobject_count_move(&b->gs->ram, node,
+					   (enum page_state)s, PG_BALLOONED,
+					   from[s]);
 	if (mobject_node_count(node, PG_BALLOONED) == MOBJECT_FANOUT)
 		fold_ballooned(b, st);
 	b->done += n;

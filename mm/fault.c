@@ -83,9 +83,10 @@ static void break_zero_leaves(const struct fault *f, unsigned order)
 
 /* ---- small pages ---- */
 
-/* Makes the page of entry e resident with a zeroed frame. */
+/* Makes the page of entry e, in state `from`, resident with a zeroed frame. */
 static ALWAYS_INLINE int commit_page(struct gspace *gs, gfn_t g, uint64_t idx,
-				     uint64_t *e, unsigned alloc_flags)
+				     uint64_t *e, enum page_state from,
+				     unsigned alloc_flags)
 {
 	hfn_t f;
 	int err;
@@ -98,7 +99,7 @@ static ALWAYS_INLINE int commit_page(struct gspace *gs, gfn_t g, uint64_t idx,
 		frame_free_clean(f, 0);
 		return err;
 	}
-	mobject_set_page(&gs->ram, e, idx, PG_RESIDENT, f);
+	mobject_change_page(&gs->ram, e, idx, from, PG_RESIDENT, f);
 	return 0;
 }
 
@@ -117,8 +118,9 @@ static NOINLINE uint64_t commit_neighbours(struct fault *f, uint64_t *e)
 		if (g.raw - f->r->first.raw >= f->r->npages ||
 		    mentry_state(e[i - back]) != PG_HOLLOW)
 			continue;
-		if (n == room || commit_page(gs, g, f->idx - back + i,
-					     &e[i - back], FA_CLEAN_ONLY))
+		if (n == room ||
+		    commit_page(gs, g, f->idx - back + i, &e[i - back],
+				PG_HOLLOW, FA_CLEAN_ONLY))
 			break;
 		n++;
 	}
@@ -135,10 +137,10 @@ static ALWAYS_INLINE void commit_done(struct fault *f, uint64_t *e)
 	count_commit(f->gs, n);
 }
 
-/* Commits the page of entry e. */
+/* Commits the hollow page of entry e. */
 static ALWAYS_INLINE int commit_small(struct fault *f, uint64_t *e)
 {
-	int err = commit_page(f->gs, f->g, f->idx, e, FA_ZERO);
+	int err = commit_page(f->gs, f->g, f->idx, e, PG_HOLLOW, FA_ZERO);
 
 	if (likely(!err))
 		commit_done(f, e);
@@ -333,7 +335,7 @@ static int touch_ballooned(struct fault *f)
 		return -ENOSPC;
 	err = mobject_open(&gs->ram, f->idx, &e);
 	if (!err)
-		err = commit_page(gs, f->g, f->idx, e, FA_ZERO);
+		err = commit_page(gs, f->g, f->idx, e, PG_BALLOONED, FA_ZERO);
 	if (err)
 		return err;
 	gs->count.nr_violations++;

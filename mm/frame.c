@@ -247,6 +247,14 @@ static NOINLINE int alloc_slow(unsigned order, enum frame_type type,
 	return 0;
 }
 
+/* The cache's next frame, *out, turned out to be faulty. */
+static NOINLINE int alloc_another(enum frame_type type, unsigned flags,
+				  hfn_t *out)
+{
+	frame_set_retired(*out);
+	return alloc_slow(0, type, flags, out);
+}
+
 int frame_alloc(unsigned order, enum frame_type type, unsigned flags,
 		hfn_t *out)
 {
@@ -259,10 +267,8 @@ int frame_alloc(unsigned order, enum frame_type type, unsigned flags,
 		return alloc_slow(order, type, flags, out);
 	*out = hfn(st->hfn[--st->nr]);
 	fr = frame_of(*out);
-	if (unlikely(fr->flags & FRAME_F_BAD)) {
-		frame_set_retired(*out);
-		return alloc_slow(order, type, flags, out);
-	}
+	if (unlikely(fr->flags & FRAME_F_BAD))
+		return alloc_another(type, flags, out);
 	ASSERT(!clean || frames_are_zero(*out, 1));
 	/* As claim(), but order and node are right already. */
 	fr->type = (uint8_t)type;
@@ -377,16 +383,41 @@ void frame_chain_begin(struct frame_chain *ch, struct frame *fr,
 	ch->last = fr;
 }
 
+/* Runs that are given back in one hold of the zone's lock. */
+#define CHAIN_PIECE 32u
+
+/*
+ * Gives back some runs of a chain that lie in one zone; returns the next one.
+ * A run spans no two: it lies within 2 MiB or is an aligned block.
+ */
+static struct frame *free_some(struct frame *fr)
+{
+	struct zone *z = zone_of(frame_hfn(fr));
+	int64_t npages = 0;
+
+	spin_lock(&z->lock);
+	for (unsigned n = 0; fr && fr->node == z->node && n < CHAIN_PIECE;
+	     n++) {
+		uint32_t next = fr->free.next;
+
+		ASSERT((frames_poison(frame_hfn(fr), fr->refs), true));
+		npages += fr->refs;
+		buddy_put(z, frame_hfn(fr), fr->refs, BLOCK_DIRTY);
+		fr = next == FRAME_NIL ? NULL : &frame_records[next];
+	}
+	frame_count(FRAME_DATA, -npages);
+	spin_unlock(&z->lock);
+	return fr;
+}
+
 void frame_free_chain(struct frame_chain *ch)
 {
 	struct frame *fr = ch->last;
 
-	while (fr) {
-		uint32_t next = fr->free.next;
-
-		frame_free_run(frame_hfn(fr), fr->refs, FRAME_DATA);
-		fr = next == FRAME_NIL ? NULL : &frame_records[next];
-	}
+	while (fr)
+		fr = free_some(fr);
+	if (unlikely(memwait_pending()))
+		memwait_wake();
 	*ch = (struct frame_chain)FRAME_CHAIN_INIT;
 }
 

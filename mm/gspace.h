@@ -117,12 +117,12 @@ MUST_CHECK int guest_take8(struct gspace *gs, gpa_t a, uint8_t *old);
 
 /*
  * Small reads on the exit fast path, one try of the lock for several. begin:
- * false if they can't be made now. read: up to 16 bytes within a page; false if
+ * false if they can't be made now. read: 8 or 16 bytes within a page; false if
  * it has no frame. Between begin and end LOCK_GUESTMEM is held.
  */
 MUST_CHECK bool guest_quick_begin(struct gspace *gs);
-MUST_CHECK bool guest_quick_read(struct gspace *gs, gpa_t a, void *dst,
-				 uint64_t nbytes);
+MUST_CHECK bool guest_quick_read64(struct gspace *gs, gpa_t a, uint64_t *out);
+MUST_CHECK bool guest_quick_read128(struct gspace *gs, gpa_t a, uint64_t *out);
 void guest_quick_end(struct gspace *gs);
 
 /*

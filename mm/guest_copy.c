@@ -33,7 +33,7 @@ static void copy_resident(const struct piece *p, enum copy_kind kind,
  * Where the byte at a lies in a frame; NULL: the page has none. -EFAULT: it is
  * not RAM, or faulty. Locked.
  */
-static int resident_byte(struct gspace *gs, gpa_t a, char **out)
+static ALWAYS_INLINE int find_byte(struct gspace *gs, gpa_t a, char **out)
 {
 	struct region *r = region_find_ram(gs, gfn_of(a));
 	uint64_t idx, e, n;
@@ -53,6 +53,11 @@ static int resident_byte(struct gspace *gs, gpa_t a, char **out)
 		return -EFAULT;
 	*out = (char *)hfn_to_ptr(f) + (a.raw & PAGE_MASK);
 	return 0;
+}
+
+static NOINLINE int resident_byte(struct gspace *gs, gpa_t a, char **out)
+{
+	return find_byte(gs, a, out);
 }
 
 /* 0, -EFAULT, -EAGAIN (a page must be committed first). Locked. */
@@ -183,17 +188,27 @@ bool guest_quick_begin(struct gspace *gs)
 	return spin_trylock(&gs->lock);
 }
 
-bool guest_quick_read(struct gspace *gs, gpa_t a, void *dst, uint64_t nbytes)
+/* Whole words, so that each is read at once. */
+static ALWAYS_INLINE bool quick_read(struct gspace *gs, gpa_t a, uint64_t *to,
+				     unsigned nwords)
 {
-	uint64_t *to = dst;
 	char *from;
 
-	if (resident_byte(gs, a, &from) || !from)
+	if (unlikely(find_byte(gs, a, &from) || !from))
 		return false;
-	/* Whole words, so that each is read at once. */
-	for (uint64_t i = 0; i < nbytes / sizeof(*to); i++)
+	for (unsigned i = 0; i < nwords; i++)
 		to[i] = READ_ONCE(((uint64_t *)(void *)from)[i]);
 	return true;
+}
+
+bool guest_quick_read64(struct gspace *gs, gpa_t a, uint64_t *out)
+{
+	return quick_read(gs, a, out, 1);
+}
+
+bool guest_quick_read128(struct gspace *gs, gpa_t a, uint64_t *out)
+{
+	return quick_read(gs, a, out, 2);
 }
 
 void guest_quick_end(struct gspace *gs)

@@ -153,18 +153,28 @@ static ALWAYS_INLINE void mobject_count_move(struct mobject *o,
 
 /*
  * Gives page idx, whose own entry is e, a new state; f is its frame if
- * resident. The caller deals with the old frame.
+ * resident. The caller deals with the old frame, and knows the old state.
  */
-static ALWAYS_INLINE void mobject_set_page(struct mobject *o, uint64_t *e,
-					   uint64_t idx, enum page_state s,
-					   hfn_t f)
+static ALWAYS_INLINE void mobject_change_page(struct mobject *o, uint64_t *e,
+					      uint64_t idx,
+					      enum page_state from,
+					      enum page_state s, hfn_t f)
 {
-	mobject_count_move(o, mobject_node_of(e), mentry_state(*e), s, 1);
+	ASSERT(mentry_state(*e) == from);
+	mobject_count_move(o, mobject_node_of(e), from, s, 1);
 	*e = mentry_make(s, f);
 	if (s == PG_RESIDENT) {
 		frame_of(f)->owner = o;
 		frame_of(f)->index = idx;
 	}
+}
+
+/* The same, whatever the old state was. */
+static ALWAYS_INLINE void mobject_set_page(struct mobject *o, uint64_t *e,
+					   uint64_t idx, enum page_state s,
+					   hfn_t f)
+{
+	mobject_change_page(o, e, idx, mentry_state(*e), s, f);
 }
 
 /*

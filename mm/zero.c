@@ -93,7 +93,7 @@ static void put_back(struct zone *z, hfn_t first, uint64_t npages,
 
 bool frame_zero_some(void)
 {
-	const uint64_t step = 16; /* frames between looks at need_resched() */
+	const uint64_t step = 16; /* frames between two looks round */
 
 	for (unsigned i = 0; i < nr_zones; i++) {
 		uint64_t npages, n = 0;
@@ -103,7 +103,7 @@ bool frame_zero_some(void)
 		if (!take_dirty(&zones[i], &first, &order))
 			continue;
 		npages = 1ull << order;
-		while (n < npages && !need_resched()) {
+		while (n < npages && !thread_look_round()) {
 			uint64_t now = min(step, npages - n);
 
 			zero_frames_uncached(hfn_add(first, n), now);

@@ -218,8 +218,8 @@ static bool table_is_empty(const uint64_t *table)
 	return true;
 }
 
-static int map_large(struct stage2 *s2, gfn_t g, hfn_t h, unsigned order,
-		     unsigned perms)
+static NOINLINE int map_large(struct stage2 *s2, gfn_t g, hfn_t h,
+			      unsigned order, unsigned perms)
 {
 	uint64_t *e, old, *below = NULL;
 	int err = walk_alloc(s2, g, level_of_order(order), &e);
@@ -244,25 +244,32 @@ static int map_large(struct stage2 *s2, gfn_t g, hfn_t h, unsigned order,
 	return 0;
 }
 
-int stage2_map(struct stage2 *s2, gfn_t g, hfn_t h, unsigned order,
-	       unsigned perms)
+/* Outside the table of the last one. */
+static NOINLINE int map_page_afar(struct stage2 *s2, gfn_t g, hfn_t h,
+				  unsigned perms)
 {
 	uint64_t *e;
-	int err;
+	int err = walk_alloc(s2, g, 1, &e);
 
-	if (order != ORDER_4K)
-		return map_large(s2, g, h, order, perms);
-	if (likely(s2->last.base == g.raw >> 9)) {
-		e = &s2->last.table[g.raw & (EPT_ENTRIES - 1)];
-		WRITE_ONCE(*e, leaf_entry(h, 0, perms));
-		return 0;
-	}
-	err = walk_alloc(s2, g, 1, &e);
 	if (err)
 		return err;
 	s2->last.base = g.raw >> 9;
 	s2->last.table = e - (g.raw & (EPT_ENTRIES - 1));
 	WRITE_ONCE(*e, leaf_entry(h, 0, perms));
+	return 0;
+}
+
+/* The rare ways are functions of their own, whose registers cost nothing here.
+ */
+int stage2_map(struct stage2 *s2, gfn_t g, hfn_t h, unsigned order,
+	       unsigned perms)
+{
+	if (unlikely(order != ORDER_4K))
+		return map_large(s2, g, h, order, perms);
+	if (unlikely(s2->last.base != g.raw >> 9))
+		return map_page_afar(s2, g, h, perms);
+	WRITE_ONCE(s2->last.table[g.raw & (EPT_ENTRIES - 1)],
+		   leaf_entry(h, 0, perms));
 	return 0;
 }
 

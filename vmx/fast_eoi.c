@@ -20,27 +20,24 @@
 #define LEVELS	    4u
 
 /* Guest-linear to guest-physical with four levels. guest_quick_begin() was. */
-static bool translate(struct vcpu *v, uint64_t lin, gpa_t *out)
+static ALWAYS_INLINE bool translate(struct gspace *gs, uint64_t lin, gpa_t *out)
 {
-	uint64_t table = vmcs_read_here(VMCS_GUEST_CR3) & PTE_ADDR;
-	unsigned shift = PAGE_SHIFT + LEVELS * PTE_BITS;
-	uint64_t e = 0, offset;
+	uint64_t e = vmcs_read_here(VMCS_GUEST_CR3), offset_mask = 0;
 
+#pragma GCC unroll 4
 	for (unsigned level = LEVELS; level; level--) {
-		uint64_t i;
+		unsigned shift = PAGE_SHIFT + (level - 1) * PTE_BITS;
+		uint64_t slot = lin >> shift & (BIT(PTE_BITS) - 1);
 
-		shift -= PTE_BITS;
-		i = lin >> shift & ((1u << PTE_BITS) - 1);
-		if (!guest_quick_read(v->gs, gpa(table + i * sizeof(e)), &e,
-				      sizeof(e)) ||
+		if (!guest_quick_read64(
+			    gs, gpa((e & PTE_ADDR) + slot * sizeof(e)), &e) ||
 		    !(e & PTE_PRESENT))
 			return false;
-		if ((e & PTE_LARGE) && level > 1)
+		offset_mask = BIT(shift) - 1;
+		if (level > 1 && (e & PTE_LARGE))
 			break;
-		table = e & PTE_ADDR;
 	}
-	offset = lin & (BIT(shift) - 1);
-	*out = gpa((e & PTE_ADDR & ~(BIT(shift) - 1)) | offset);
+	*out = gpa((e & PTE_ADDR & ~offset_mask) | (lin & offset_mask));
 	return true;
 }
 
@@ -56,8 +53,7 @@ static bool peek_insn(struct vcpu *v, uint64_t *insn)
 	    (rip & PAGE_MASK) > PAGE_SIZE - 2 * sizeof(*insn) ||
 	    !guest_quick_begin(v->gs))
 		return false;
-	ok = translate(v, rip, &at) &&
-	     guest_quick_read(v->gs, at, insn, 2 * sizeof(*insn));
+	ok = translate(v->gs, rip, &at) && guest_quick_read128(v->gs, at, insn);
 	guest_quick_end(v->gs);
 	return ok;
 }

@@ -671,7 +671,7 @@ void sched_idle(void)
 	irq_enable();
 	for (;;) {
 		mark_idle();
-		if (need_resched() || steal())
+		if (thread_look_round() || steal())
 			sched_yield_cpu();
 		else if (!clean_pool || !frame_zero_some())
 			idle_halt();

@@ -133,6 +133,13 @@ void thread_yield(void)
 	sched_yield_cpu();
 }
 
+bool thread_look_round(void)
+{
+	stretch_end_at(__builtin_return_address(0));
+	stretch_begin();
+	return need_resched();
+}
+
 void thread_give_way(void)
 {
 	stretch_end_at(__builtin_return_address(0));

@@ -42,6 +42,12 @@ static inline bool need_resched(void)
 }
 
 /*
+ * For an idle CPU's work, between pieces of it: true if somebody wants the CPU,
+ * which the caller then soon gives up. It is not kept until now.
+ */
+bool thread_look_round(void);
+
+/*
  * For long work, between pieces of it: lets whoever wants the CPU have it. A
  * service thread, which vCPUs can't displace, leaves them every other moment.
  * The caller may go on at once, or on another CPU. No spinlock held. No path

@@ -252,6 +252,57 @@ static void chains_free_runs_whole(void **state)
 	assert_int_equal(check_all(), before);
 }
 
+/* Many scattered frames: several holds of the lock; the cache stays as it is.
+ */
+static void long_chains_are_freed_whole(void **state)
+{
+	static hfn_t f[1001];
+	struct frame_chain ch = FRAME_CHAIN_INIT;
+	uint64_t before;
+
+	(void)state;
+	boot(0);
+	before = check_all();
+	for (unsigned i = 0; i < ARRAY_SIZE(f); i++)
+		assert_int_equal(frame_alloc(0, FRAME_DATA, 0, &f[i]), 0);
+	for (unsigned i = 0; i < ARRAY_SIZE(f); i += 2)
+		frame_chain_add(&ch, f[i], 1);
+	check_all();
+	frame_free_chain(&ch);
+	assert_int_equal(check_all(), before - ARRAY_SIZE(f) / 2);
+	for (unsigned i = 1; i < ARRAY_SIZE(f); i += 2)
+		frame_chain_add(&ch, f[i], 1);
+	frame_free_chain(&ch);
+	assert_int_equal(check_all(), before);
+	frame_free_chain(&ch);
+	assert_int_equal(check_all(), before);
+}
+
+static unsigned nr_looks;
+
+bool thread_look_round(void)
+{
+	nr_looks++;
+	return false;
+}
+
+/* Zeroing 2 MiB at one go would keep an idle CPU from whoever wants it. */
+static void idle_zeroing_looks_round(void **state)
+{
+	struct frame_stats before, after;
+	uint64_t npages;
+
+	(void)state;
+	boot(0);
+	frame_get_stats(&before);
+	nr_looks = 0;
+	assert_true(frame_zero_some());
+	frame_get_stats(&after);
+	npages = after.nr_zeroed_idle - before.nr_zeroed_idle;
+	assert_int_equal(npages, PAGES_2M);
+	assert_true(nr_looks * 16 >= npages);
+}
+
 static void double_free_is_a_bug(void **state)
 {
 	hfn_t f;
@@ -448,6 +499,8 @@ int main(void)
 			mixed_buddies_join_only_when_a_large_block_is_needed),
 		cmocka_unit_test(guests_stop_at_the_reserve),
 		cmocka_unit_test(chains_free_runs_whole),
+		cmocka_unit_test(long_chains_are_freed_whole),
+		cmocka_unit_test(idle_zeroing_looks_round),
 		cmocka_unit_test(double_free_is_a_bug),
 		cmocka_unit_test(faulty_frames_never_come_back),
 		cmocka_unit_test(frames_that_are_no_ram_are_not_retired),

@@ -270,15 +270,20 @@ static uint8_t poll_read(struct pic_chip *c, bool is_master)
 	return (uint8_t)(0x80 | input);
 }
 
-static uint8_t read_locked(struct pic *pic, uint16_t port)
+/* Only a poll changes anything. */
+static uint8_t read_locked(struct vm *vm, struct pic *pic, uint16_t port)
 {
 	struct pic_chip *c;
 
 	if (port >= 0x4d0)
 		return pic->chip[port & 1].elcr;
 	c = &pic->chip[port >= 0xa0];
-	if (c->poll)
-		return poll_read(c, port < 0xa0);
+	if (unlikely(c->poll)) {
+		uint8_t val = poll_read(c, port < 0xa0);
+
+		update(vm, pic);
+		return val;
+	}
 	if (port & 1)
 		return c->imr;
 	return c->reads_isr ? c->isr : c->irr;
@@ -287,9 +292,8 @@ static uint8_t read_locked(struct pic *pic, uint16_t port)
 uint8_t pic_pio_read(struct vm_devices *d, uint16_t port)
 {
 	uint64_t flags = spin_lock_irqsave(&d->irqchip.lock);
-	uint8_t val = read_locked(&d->irqchip.pic, port);
+	uint8_t val = read_locked(d->vm, &d->irqchip.pic, port);
 
-	update(d->vm, &d->irqchip.pic);
 	spin_unlock_irqrestore(&d->irqchip.lock, flags);
 	return val;
 }

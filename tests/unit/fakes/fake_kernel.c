@@ -218,6 +218,11 @@ WEAK void thread_yield(void)
 void (*fake_give_way_hook)(void);
 unsigned fake_nr_ways_given;
 
+WEAK bool thread_look_round(void)
+{
+	return need_resched();
+}
+
 WEAK void thread_give_way(void)
 {
 	if (nr_held)
