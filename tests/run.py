@@ -9,8 +9,8 @@ usage: run.py unit              the host tests that were built
        run.py long              the scenarios marked `long`, which are not
                                 part of `all`
 
-Two things run at a time, the slowest first. How long scenarios take is kept
-in build/, and for a first run in tests/emu/durations.txt.
+Two things run at a time, the slowest first: how long scenarios took is kept in
+build/.
 
 The last line is `N passed, N failed`; the exit code is 1 if anything failed.
 """
@@ -29,8 +29,7 @@ UNIT_TIMEOUT_S = 300
 PYTEST = ["/usr/bin/python3", "-m", "pytest", "-p", "no:cacheprovider"]
 NOTHING_COLLECTED = 5   # pytest's exit code
 AT_ONCE = min(2, os.cpu_count() or 1)   # an emulator takes a CPU and 2 GiB
-DURATIONS = TOP / "tests/emu/durations.txt"
-DURATIONS_HERE = BUILD / "emu-durations.txt"
+DURATIONS = BUILD / "emu-durations.txt"
 
 
 class Tally:
@@ -121,19 +120,17 @@ def collect(select):
 
 
 def durations():
-    """Seconds of each scenario, of the last run here or of anybody's."""
+    """Seconds that each scenario took when it passed last."""
     known = {}
-    for path in DURATIONS, DURATIONS_HERE:
-        if path.exists():
-            for line in path.read_text(encoding="utf-8").splitlines():
-                if line and not line.startswith("#"):
-                    seconds, name = line.split(None, 1)
-                    known[name] = float(seconds)
+    if DURATIONS.exists():
+        for line in DURATIONS.read_text(encoding="utf-8").splitlines():
+            seconds, name = line.split(None, 1)
+            known[name] = float(seconds)
     return known
 
 
 def keep_durations(known):
-    DURATIONS_HERE.write_text("".join(
+    DURATIONS.write_text("".join(
         "%6.0f %s\n" % (s, n) for n, s in sorted(known.items())),
         encoding="utf-8")
 

@@ -103,8 +103,10 @@ def test_dump_top_log():
 
         # One Ctrl-T leaves, two are one for the guest.
         with m.console("idle"):
+            start = len(m.screen.text)
             m.send(ESCAPE + ESCAPE)
             m.drain(1)
+            assert "[shell;" not in m.screen.text[start:]   # nor there and back
             assert not m.screen.line.startswith("aerostat> ")
         m.cmd("vm kill all")
         m.audit()
