@@ -1,52 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Figures of host memory for the console. */
+#include "kernel/lib/lib.h"
 #include "kernel/lib/metric.h"
 #include "mm/frame.h"
 #include "mm/heap.h"
 #include "mm/init.h"
 
-static uint64_t get_type(const struct metric *m)
+/* The field at m->arg of struct frame_stats, in bytes. */
+static uint64_t get_frames(const struct metric *m)
 {
 	struct frame_stats s;
+	uint64_t npages;
 
 	frame_get_stats(&s);
-	return s.nr_type[m->arg] << PAGE_SHIFT;
-}
-
-static uint64_t get_total(const struct metric *m)
-{
-	struct frame_stats s;
-
-	(void)m;
-	frame_get_stats(&s);
-	return s.nr_total << PAGE_SHIFT;
-}
-
-static uint64_t get_clean(const struct metric *m)
-{
-	struct frame_stats s;
-
-	(void)m;
-	frame_get_stats(&s);
-	return s.nr_free_clean << PAGE_SHIFT;
-}
-
-static uint64_t get_zeroed_idle(const struct metric *m)
-{
-	struct frame_stats s;
-
-	(void)m;
-	frame_get_stats(&s);
-	return s.nr_zeroed_idle << PAGE_SHIFT;
-}
-
-static uint64_t get_zeroed_fault(const struct metric *m)
-{
-	struct frame_stats s;
-
-	(void)m;
-	frame_get_stats(&s);
-	return s.nr_zeroed_fault << PAGE_SHIFT;
+	memcpy(&npages, (const char *)&s + m->arg, sizeof(npages));
+	return npages << PAGE_SHIFT;
 }
 
 static uint64_t get_heap_used(const struct metric *m)
@@ -58,17 +26,18 @@ static uint64_t get_heap_used(const struct metric *m)
 	return s.nbytes_used;
 }
 
+#define FRAMES(field) get_frames, offsetof(struct frame_stats, field)
 #define TYPE(type, name, help)                                                 \
 	{                                                                      \
-		"mem." name, "bytes", help, get_type, type                     \
+		"mem." name, "bytes", help, FRAMES(nr_type[type])              \
 	}
 
 const struct metric mm_metrics[] = {
-	{ "mem.total", "bytes", "RAM of the host, all that follows", get_total,
-	  0 },
+	{ "mem.total", "bytes", "RAM of the host, all that follows",
+	  FRAMES(nr_total) },
 	TYPE(FRAME_FREE, "free", "host memory that nobody has"),
-	{ "mem.free_clean", "bytes", "of these, known to be zero", get_clean,
-	  0 },
+	{ "mem.free_clean", "bytes", "of these, known to be zero",
+	  FRAMES(nr_free_clean) },
 	TYPE(FRAME_FIRMWARE, "firmware", "kept by the firmware"),
 	TYPE(FRAME_IMAGE, "image", "the hypervisor's code and data"),
 	TYPE(FRAME_RECORDS, "records", "records of frames"),
@@ -84,8 +53,8 @@ const struct metric mm_metrics[] = {
 	TYPE(FRAME_SHARED, "shared", "pages shared with guests"),
 	TYPE(FRAME_RETIRED, "retired", "faulty, never used again"),
 	{ "mem.zeroed_idle", "bytes", "zeroed ahead of need, by idle CPUs",
-	  get_zeroed_idle, 0 },
+	  FRAMES(nr_zeroed_idle) },
 	{ "mem.zeroed_fault", "bytes", "zeroed while a guest waited",
-	  get_zeroed_fault, 0 },
+	  FRAMES(nr_zeroed_fault) },
 };
 const size_t nr_mm_metrics = ARRAY_SIZE(mm_metrics);

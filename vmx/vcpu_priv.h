@@ -54,55 +54,66 @@ struct lazy_state {
 	uint64_t xcr0; /* the guest's */
 };
 
+/*
+ * Grouped by who uses what. No mark: the vCPU's own thread, on the exit fast
+ * path with interrupts off too; others may look only while it stands still.
+ */
 struct vcpu {
+	/* Each exit and entry: entry.asm, the fast path, the loop of stays. */
 	uint64_t gpr[REG_COUNT]; /* entry.asm; RSP lives in the VMCS */
 	uint64_t launched;	 /* entry.asm: 1 after VMLAUNCH */
 	uint32_t requests;	 /* [atomic] VCPU_REQ_* */
 	uint32_t mode;		 /* [atomic] enum vcpu_mode */
 	uint32_t exit_reason;	 /* of the last exit */
 	uint32_t stay_end;	 /* of this stay: vmx/stay_timer.h */
-	uint32_t insn_len;	 /* of an emulated MMIO instruction */
-	uint32_t index;		 /* [const] */
 	struct vm *vm;		 /* [const] */
 	struct lapic *lapic;	 /* [const] */
 	struct gspace *gs;	 /* [const] */
-	uint64_t exits[VMX_NR_REASONS];
+	uint32_t cpu;		 /* [atomic] where it is IN_GUEST */
+	uint32_t loaded_on;	 /* [atomic] CPU that has its state */
+	uint32_t host_cpu;	 /* CPU that the VMCS's host state is of */
+	uint32_t cpu_controls;	 /* the VMCS field, written when it changes */
 
-	/* CPUID policy (vmx/cpuid.c). */
-	struct cpuid_entry cpuid[CPUID_MAX_ENTRIES];
-	uint32_t nr_cpuid;
-	uint8_t cpuid_first[CPUID_DIRECT]; /* index of a basic leaf */
-	uint64_t cr4_allowed;		   /* bits the guest may set */
-	uint64_t efer_allowed;
-	uint64_t xcr0_allowed;
-
-	/* Copies of VMCS fields, so that they are written only when changed. */
-	uint32_t cpu_controls;
-	uint32_t vpid;	    /* [const] */
-	uint32_t loaded_on; /* [atomic] CPU that has its state */
-	uint32_t host_cpu;  /* CPU that the VMCS's host state is of */
-	uint32_t cpu;	    /* [atomic] where it is IN_GUEST */
-
+	/* Each slow exit: vmx/exit.c and inject.c. */
 	struct pending_event inject; /* to be (re)injected */
 	uint32_t irq_put_off;	     /* accepted, then overtaken; 0: none */
 	uint32_t nmi_pending;	     /* 0..2: one is being handled, one waits */
+	uint32_t insn_len;	     /* of an emulated MMIO instruction */
 	bool halted;		     /* HLT: waiting for an event */
 	bool wait_sipi;		     /* an AP before its SIPI, or after INIT */
-	bool dead;		     /* [atomic] the thread has ended its run */
-	uint32_t paused_at;	     /* [atomic] vm->pause_seq it stood at */
-	uint8_t sipi_vector;	     /* [atomic] */
+	bool pv_eoi_offered;	     /* vmx/pv_eoi.c */
+	uint64_t pv_eoi_msr;
+	uint64_t exits[VMX_NR_REASONS];
 
+	/* Orders from other threads: vmx/vcpu.c. */
+	bool dead;		   /* [atomic] the thread has ended its run */
+	uint8_t sipi_vector;	   /* [atomic] */
+	uint32_t paused_at;	   /* [atomic] vm->pause_seq it stood at */
+	struct spinlock kick_lock; /* LOCK_VCPU_KICK, irqsave */
+	struct thread *thread;	   /* [kick_lock] NULL: not running */
+
+	/* When another vCPU had the processor: vcpu_owner.c, vcpu_state.c. */
+	uint32_t index;		/* [const] */
+	uint32_t vpid;		/* [const] */
+	hfn_t vmcs, msr_bitmap; /* [const] */
+	void *xsave;		/* [const] vmx_controls.xsave_nbytes */
+	hfn_t xsave_frame;	/* [const] */
+	uint32_t xsave_order;	/* [const] */
 	struct lazy_state lazy;
-	void *xsave; /* [const] vmx_controls.xsave_nbytes */
-	hfn_t xsave_frame;
-	uint32_t xsave_order;
+	struct start_state start; /* how the boot vCPU begins */
 
-	/* Paravirtual clock and other emulated MSRs. */
+	/* CPUID policy: vmx/cpuid.c; the bits also exit_cr.c and msr.c. */
+	uint64_t cr4_allowed; /* bits the guest may set */
+	uint64_t efer_allowed;
+	uint64_t xcr0_allowed;
+	uint32_t nr_cpuid;
+	uint8_t cpuid_first[CPUID_DIRECT]; /* index of a basic leaf */
+	struct cpuid_entry cpuid[CPUID_MAX_ENTRIES];
+
+	/* Emulated MSRs: vmx/msr.c, pvclock.c, machine_check.c. */
 	uint64_t pvclock_msr;
 	uint64_t pvclock_version;
 	uint64_t wallclock_msr;
-	uint64_t pv_eoi_msr;
-	bool pv_eoi_offered; /* vmx/pv_eoi.c */
 	uint64_t tsc_adjust;
 	uint64_t misc_enable;
 	uint64_t mtrr_def_type;
@@ -111,19 +122,16 @@ struct vcpu {
 	uint64_t mcg_status, mcg_ctl;
 	uint64_t mc_ctl[4];
 
-	hfn_t vmcs, msr_bitmap;	   /* [const] */
-	struct spinlock kick_lock; /* LOCK_VCPU_KICK, irqsave */
-	struct thread *thread;	   /* [kick_lock] NULL: not running */
-	struct start_state start;  /* how the boot vCPU begins */
-
 	/* [own thread]; read by vm_snapshot() while it stands still */
 	struct vcpu_snapshot snapshot;
 
-	/* Counters for `stats`. */
+	/* Counters for `stats`; others read them racily. */
 	uint64_t injected_irqs, injected_exceptions;
 	uint64_t halts, unknown_msrs;
 	uint64_t runtime_before; /* ticks of earlier runs' threads */
 };
+_Static_assert(offsetof(struct vcpu, inject) == 3 * 64,
+	       "what each exit touches: three cache lines");
 
 /* ---- vmx/entry.asm ---- */
 /*
