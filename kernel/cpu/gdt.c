@@ -65,13 +65,3 @@ void gdt_init_cpu(uint32_t cpu, void *const ist_tops[IST_NR])
 	load_segments();
 	__asm__ volatile("ltr %w0" : : "r"(SEL_TSS));
 }
-
-uint64_t gdt_base(uint32_t cpu)
-{
-	return (uint64_t)tables[cpu].gdt;
-}
-
-uint64_t tss_base(uint32_t cpu)
-{
-	return (uint64_t)&tables[cpu].tss;
-}

@@ -23,9 +23,4 @@ _Static_assert(sizeof(struct tss) == 104, "SDM: 64-bit TSS format");
  */
 void gdt_init_cpu(uint32_t cpu, void *const ist_tops[IST_NR]);
 
-/* For the VMCS host-state area. */
-uint64_t gdt_base(uint32_t cpu);
-uint64_t tss_base(uint32_t cpu);
-uint64_t idt_base(void);
-
 #endif

@@ -99,11 +99,6 @@ void trap_init_cpu(void)
 	__asm__ volatile("lidt %0" : : "m"(ptr));
 }
 
-uint64_t idt_base(void)
-{
-	return (uint64_t)idt;
-}
-
 static bool fix_up(struct trap_frame *f)
 {
 	for (const struct fixup *x = trap_fixups; x->insn; x++) {
