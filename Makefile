@@ -186,7 +186,7 @@ bench: deps
 # The Debian packages that building, running and testing need.
 PACKAGES := build-essential nasm gnu-efi gdisk mtools dosfstools cpio \
 	bochs bochs-term bochsbios vgabios ovmf qemu-system-x86 \
-	libcmocka-dev python3 python3-pytest python3-pexpect \
+	libcmocka-dev python3 python3-pytest \
 	busybox-static kmod bc libelf1 \
 	memtester acpica-tools clang-format clang-tidy cppcheck git
 

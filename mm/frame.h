@@ -5,7 +5,7 @@
  * and dirty blocks, per-CPU caches in front of it, and a pool of clean frames
  * that idle CPUs keep filled.
  *
- * Invariant: only frames known to be zero are handed to guests (B2).
+ * Invariant: only frames known to be zero are handed to guests.
  * Equation, checked by audit: sum over all frame types == frames of RAM.
  *
  * The record of a block's first frame speaks for the whole block (`order`);

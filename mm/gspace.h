@@ -126,7 +126,7 @@ MUST_CHECK bool guest_quick_read128(struct gspace *gs, gpa_t a, uint64_t *out);
 void guest_quick_end(struct gspace *gs);
 
 /*
- * Balloon (B1). Inflate: each page that is RAM and not yet ballooned gives
+ * Balloon. Inflate: each page that is RAM and not yet ballooned gives
  * up its frame, if that keeps the VM at or above mem.min. Deflate: ballooned
  * pages become hollow. Stops at the first bad page: *done says how many were
  * taken; result 0 (all), -EINVAL (page is not RAM, or already / not ballooned),

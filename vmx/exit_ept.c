@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * EPT violations: commit of hollow memory (M1) on the fast path, everything
+ * EPT violations: commit of hollow memory on the fast path, everything
  * that may wait on the slow path, and MMIO.
  */
 #include "kernel/lib/errno.h"

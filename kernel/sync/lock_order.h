@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The one lock order of the machine (O5). Locks are taken in increasing
+ * The one lock order of the machine. Locks are taken in increasing
  * level; spin_lock() panics with both names when the order is broken, in
  * every build. No lock is held across a guest callback, an IPI wait or disk
  * I/O. Mutexes are taken before any spinlock.
