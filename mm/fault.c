@@ -203,9 +203,12 @@ static int install_block(struct fault *f, unsigned order, hfn_t block)
 	if (err)
 		return err;
 	err = stage2_map(gs->s2, first, block, order, S2_RWX);
-	if (err) /* One entry of that level again: can't fail. */
+	if (err) {
+		/* One entry of that level again: can't fail. */
 		BUG_ON(mobject_set_block(&gs->ram, idx, level, PG_HOLLOW,
 					 hfn(0)));
+		mobject_prune(&gs->ram, idx);
+	}
 	return err;
 }
 
@@ -264,7 +267,10 @@ static ALWAYS_INLINE int commit(struct fault *f, uint64_t *e, unsigned level)
 		if (err)
 			return err;
 	}
-	return commit_small(f, e);
+	err = commit_small(f, e);
+	if (unlikely(err && level))
+		mobject_prune(&f->gs->ram, f->idx);
+	return err;
 }
 
 /* A frame for the zero page of entry e. */
@@ -334,10 +340,13 @@ static int touch_ballooned(struct fault *f)
 	if (!headroom(gs))
 		return -ENOSPC;
 	err = mobject_open(&gs->ram, f->idx, &e);
-	if (!err)
-		err = commit_page(gs, f->g, f->idx, e, PG_BALLOONED, FA_ZERO);
 	if (err)
 		return err;
+	err = commit_page(gs, f->g, f->idx, e, PG_BALLOONED, FA_ZERO);
+	if (err) {
+		mobject_prune(&gs->ram, f->idx);
+		return err;
+	}
 	gs->count.nr_violations++;
 	count_commit(gs, 1);
 	return 0;
@@ -358,9 +367,11 @@ static int map_resident(struct fault *f, uint64_t e, unsigned level)
 	if (err != -EEXIST)
 		return err;
 	/* A block whose leaf was split when memory ran out. */
-	return stage2_map(f->gs->s2, f->g,
-			  hfn_add(mentry_frame(e), f->idx % npages), ORDER_4K,
-			  S2_RWX);
+	err = stage2_map(f->gs->s2, f->g,
+			 hfn_add(mentry_frame(e), f->idx % npages), ORDER_4K,
+			 S2_RWX);
+	/* A 1 GiB block: g lies in a leaf of 2 MiB, and it is there. */
+	return err == -EEXIST ? 0 : err;
 }
 
 /* All but the first write to a hollow page. */

@@ -236,6 +236,10 @@ static void a_large_host_gives_1g_blocks(void **state)
 	assert_int_equal(st.nr_leaf_1g, 1);
 	assert_int_equal(st.state[PG_RESIDENT], PAGES_1G);
 	world_audit();
+	/* Its leaf divided, and then no memory to divide the entry. */
+	assert_int_equal(
+		stage2_split(gspace_stage2(gs), gfn(0x140000), ORDER_1G), 0);
+	assert_int_equal(vcpu_fault(gs, gfn(0x140005), GA_WRITE), 0);
 	assert_int_equal(gspace_inflate(gs, gfn_in, 1, &done), 0);
 	st = stats_of(gs);
 	assert_int_equal(st.nr_leaf_1g, 0);
@@ -677,6 +681,7 @@ static struct gspace *furnished_vm(void)
 static void try_with_frames(unsigned i, uint64_t k, bool *ok)
 {
 	struct gspace_stats before, after;
+	uint64_t nr_nodes;
 	struct gspace *gs;
 	int err;
 
@@ -685,6 +690,7 @@ static void try_with_frames(unsigned i, uint64_t k, bool *ok)
 	gs = furnished_vm();
 	leave_frames(k);
 	before = stats_of(gs);
+	nr_nodes = gs->ram.nr_nodes;
 	err = ops[i].op(gs);
 	after = stats_of(gs);
 	*ok = err == 0;
@@ -694,6 +700,9 @@ static void try_with_frames(unsigned i, uint64_t k, bool *ok)
 		if (ops[i].op != op_inflate)
 			assert_memory_equal(before.state, after.state,
 					    sizeof(before.state));
+		/* Nor are nodes left behind that hold nothing. */
+		if (ops[i].op != op_inflate)
+			assert_in_range(gs->ram.nr_nodes, 1, nr_nodes);
 	}
 	release_hostages();
 	world_audit();
