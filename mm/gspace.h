@@ -98,6 +98,8 @@ MUST_CHECK int guest_read(struct gspace *gs, gpa_t a, void *dst,
 MUST_CHECK int guest_write(struct gspace *gs, gpa_t a, const void *src,
 			   uint64_t nbytes);
 MUST_CHECK int guest_zero(struct gspace *gs, gpa_t a, uint64_t nbytes);
+/* Makes ready what guest_write() would write, and writes nothing. */
+MUST_CHECK int guest_commit(struct gspace *gs, gpa_t a, uint64_t nbytes);
 
 /*
  * Replaces the 4 or 8 bytes at a, which is aligned to them, atomically if they

@@ -10,12 +10,12 @@
 #include "kernel/sync/wait.h"
 #include "mm/gspace_priv.h"
 
-enum copy_kind { COPY_READ, COPY_WRITE, COPY_ZERO };
+enum copy_kind { COPY_READ, COPY_WRITE, COPY_ZERO, COPY_COMMIT };
 
 /* One piece, within a page. */
 struct piece {
 	gpa_t at;
-	void *buf; /* COPY_WRITE only reads it; NULL for COPY_ZERO */
+	void *buf; /* COPY_READ: written; COPY_WRITE: read; else NULL */
 	uint64_t nbytes;
 };
 
@@ -26,6 +26,7 @@ static void copy_resident(const struct piece *p, enum copy_kind kind,
 	case COPY_READ: memcpy(p->buf, guest, p->nbytes); break;
 	case COPY_WRITE: memcpy(guest, p->buf, p->nbytes); break;
 	case COPY_ZERO: memset(guest, 0, p->nbytes); break;
+	case COPY_COMMIT: break;
 	}
 }
 
@@ -74,7 +75,7 @@ static int copy_piece(struct gspace *gs, const struct piece *p,
 		return 0;
 	}
 	/* Without a frame: reads as zeros, and zeroing it changes nothing. */
-	if (kind == COPY_WRITE)
+	if (kind == COPY_WRITE || kind == COPY_COMMIT)
 		return -EAGAIN;
 	if (kind == COPY_READ)
 		memset(p->buf, 0, p->nbytes);
@@ -126,6 +127,11 @@ int guest_read(struct gspace *gs, gpa_t a, void *dst, uint64_t nbytes)
 int guest_write(struct gspace *gs, gpa_t a, const void *src, uint64_t nbytes)
 {
 	return copy(gs, a, (void *)(uintptr_t)src, nbytes, COPY_WRITE);
+}
+
+int guest_commit(struct gspace *gs, gpa_t a, uint64_t nbytes)
+{
+	return copy(gs, a, NULL, nbytes, COPY_COMMIT);
 }
 
 int guest_zero(struct gspace *gs, gpa_t a, uint64_t nbytes)

@@ -6,6 +6,7 @@
 #include "kernel/lib/errno.h"
 #include "vmx/devices/devices.h"
 #include "vmx/exit_fast.h"
+#include "vmx/mmio.h"
 #include "vmx/vcpu_priv.h"
 #include "vmx/vmx.h"
 
@@ -58,36 +59,24 @@ bool fast_io(struct vcpu *v)
 	return exit_fast_skip(v, REASON_IO);
 }
 
-/* One element of INS/OUTS at guest-linear a. 0, or the error of the access. */
+/* One element of INS/OUTS at guest-linear a. As in vmx/mmio.h. */
 static int io_element(struct vcpu *v, uint16_t port, unsigned nbytes, bool in,
 		      gva_t a)
 {
-	uint32_t val = 0, code = 0;
-	gva_t fault = a;
+	uint32_t val = 0;
 	int err;
 
-	if (in) {
-		gpa_t at;
-
-		/* Fault before the port is read, or the datum is lost. */
-		err = guest_translate(v, a, true, &at, &code);
-		if (!err) {
-			(void)devices_pio_read(v, port, nbytes, &val);
-			err = guest_write_linear(v, a, &val, nbytes, &fault,
-						 &code);
-		}
-	} else {
-		err = guest_read_linear(v, a, &val, nbytes, &fault, &code);
+	if (!in) {
+		err = vcpu_read_linear(v, a, &val, nbytes);
 		if (!err)
 			(void)devices_pio_write(v, port, nbytes, val);
+		return err;
 	}
-	if (err == -EFAULT) {
-		write_cr2(fault.raw);
-		inject_exception_code(v, 14, code);
-	} else if (err == -EINVAL) {
-		inject_gp(v);
-	}
-	return err;
+	err = vcpu_ready_linear(v, a, nbytes);
+	if (err)
+		return err;
+	(void)devices_pio_read(v, port, nbytes, &val);
+	return vcpu_write_linear(v, a, &val, nbytes);
 }
 
 /*
@@ -122,6 +111,11 @@ static enum exit_action io_string(struct vcpu *v, uint16_t port,
 	if (rep)
 		v->gpr[REG_RCX] = (v->gpr[REG_RCX] & ~mask) |
 				  ((v->gpr[REG_RCX] - done) & mask);
+	if (err == -EOPNOTSUPP) {
+		vcpu_crash(v, "INS/OUTS at linear %#lx, where no memory is",
+			   a.raw);
+		return EXIT_STOP_VM;
+	}
 	if (err || done < count)
 		return EXIT_RESUME;
 	return EXIT_SKIP_INSN;

@@ -378,10 +378,10 @@ unsigned guest_fetch_linear(struct vcpu *v, gva_t a, uint8_t *dst,
 	return nbytes;
 }
 
-int guest_write_linear(struct vcpu *v, gva_t a, const void *src,
-		       unsigned nbytes, gva_t *fault, uint32_t *error_code)
+/* Without s only makes ready what would be written. */
+static int write_at(struct vcpu *v, gva_t a, const uint8_t *s, unsigned nbytes,
+		    gva_t *fault, uint32_t *error_code)
 {
-	const uint8_t *s = src;
 	gpa_t at;
 	int err;
 
@@ -391,12 +391,25 @@ int guest_write_linear(struct vcpu *v, gva_t a, const void *src,
 		*fault = a;
 		err = translate(v, a, ACCESS_WRITE, &at, error_code);
 		if (!err)
-			err = guest_write(v->gs, at, s, n);
+			err = s ? guest_write(v->gs, at, s, n)
+				: guest_commit(v->gs, at, n);
 		if (err)
 			return err;
 		a.raw += n;
-		s += n;
+		s = s ? s + n : NULL;
 		nbytes -= n;
 	}
 	return 0;
+}
+
+int guest_write_linear(struct vcpu *v, gva_t a, const void *src,
+		       unsigned nbytes, gva_t *fault, uint32_t *error_code)
+{
+	return write_at(v, a, src, nbytes, fault, error_code);
+}
+
+int guest_commit_linear(struct vcpu *v, gva_t a, unsigned nbytes, gva_t *fault,
+			uint32_t *error_code)
+{
+	return write_at(v, a, NULL, nbytes, fault, error_code);
 }

@@ -285,7 +285,7 @@ static int movs_element(struct vcpu *v, const struct insn *i, gpa_t at,
 {
 	uint64_t amask = mask_of(i->addr_nbytes);
 	unsigned n = i->mem_nbytes;
-	uint64_t val = 0;
+	uint64_t val = 0, to;
 	int err;
 
 	if (to_device) {
@@ -295,9 +295,12 @@ static int movs_element(struct vcpu *v, const struct insn *i, gpa_t at,
 			device_write(v, at, n, val);
 		return err;
 	}
+	to = vcpu_get_reg(v, REG_RDI) & amask;
+	err = vcpu_ready_operand(v, SEG_ES, to, n);
+	if (err)
+		return err;
 	val = device_read(v, at, n);
-	return vcpu_write_operand(v, SEG_ES, vcpu_get_reg(v, REG_RDI) & amask,
-				  &val, n);
+	return vcpu_write_operand(v, SEG_ES, to, &val, n);
 }
 
 static int string_element(struct vcpu *v, const struct insn *i, gpa_t at,

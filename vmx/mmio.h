@@ -32,14 +32,24 @@ struct mmio_access {
 MUST_CHECK int mmio_emulate(struct vcpu *v, struct mmio_access *a);
 
 /*
- * The other side of MOVS: nbytes of ordinary memory at seg:offset, on the
- * vCPU's own thread. 0; -EAGAIN (the access faults: an exception is on its way
- * to the guest), -EOPNOTSUPP (not memory either).
+ * The other side of MOVS, INS and OUTS: nbytes of ordinary memory at seg:offset
+ * or at a linear address, on the vCPU's own thread. 0; -EAGAIN (run the
+ * instruction again: an exception is on its way to the guest, or host memory
+ * was short and has been waited for), -EOPNOTSUPP (not memory either, or more
+ * than the VM may have). What a device gives is lost if it can't be written:
+ * ready makes sure first.
  */
 MUST_CHECK int vcpu_read_operand(struct vcpu *v, enum insn_seg seg,
 				 uint64_t offset, void *dst, unsigned nbytes);
+MUST_CHECK int vcpu_ready_operand(struct vcpu *v, enum insn_seg seg,
+				  uint64_t offset, unsigned nbytes);
 MUST_CHECK int vcpu_write_operand(struct vcpu *v, enum insn_seg seg,
 				  uint64_t offset, const void *src,
 				  unsigned nbytes);
+MUST_CHECK int vcpu_read_linear(struct vcpu *v, gva_t a, void *dst,
+				unsigned nbytes);
+MUST_CHECK int vcpu_ready_linear(struct vcpu *v, gva_t a, unsigned nbytes);
+MUST_CHECK int vcpu_write_linear(struct vcpu *v, gva_t a, const void *src,
+				 unsigned nbytes);
 
 #endif

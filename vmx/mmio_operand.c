@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The memory side of a MOVS whose other side is a device: through the guest's
- * segment and page tables, with the page fault that the access may cause.
+ * The memory side of a MOVS, INS or OUTS, whose other side is a device: through
+ * the guest's segment and page tables, with the page fault that the access may
+ * cause.
  */
 #include "kernel/lib/errno.h"
+#include "mm/gspace.h"
 #include "vmx/mmio.h"
 #include "vmx/vcpu_priv.h"
 
@@ -27,13 +29,17 @@ static gva_t linear_of(enum insn_seg seg, uint64_t offset)
 /* No page fault has this error code: the walk did not fail. */
 #define NO_FAULT 0xffffffffu
 
-/* The result of an access; a fault goes to the guest. */
+/* The result of an access. A fault goes to the guest; memory is waited for. */
 static int finish(struct vcpu *v, int err, gva_t fault, uint32_t code)
 {
 	if (!err)
 		return 0;
 	if (err == -EINVAL) {
 		inject_gp(v);
+		return -EAGAIN;
+	}
+	if (err == -ENOMEM) {
+		gspace_wait_memory(v->gs, vcpu_is_called, v);
 		return -EAGAIN;
 	}
 	if (err != -EFAULT || code == NO_FAULT)
@@ -46,22 +52,47 @@ static int finish(struct vcpu *v, int err, gva_t fault, uint32_t code)
 	return -EAGAIN;
 }
 
+int vcpu_read_linear(struct vcpu *v, gva_t a, void *dst, unsigned nbytes)
+{
+	uint32_t code = NO_FAULT;
+	gva_t fault = a;
+	int err = guest_read_linear(v, a, dst, nbytes, &fault, &code);
+
+	return finish(v, err, fault, code);
+}
+
+int vcpu_ready_linear(struct vcpu *v, gva_t a, unsigned nbytes)
+{
+	uint32_t code = NO_FAULT;
+	gva_t fault = a;
+	int err = guest_commit_linear(v, a, nbytes, &fault, &code);
+
+	return finish(v, err, fault, code);
+}
+
+int vcpu_write_linear(struct vcpu *v, gva_t a, const void *src, unsigned nbytes)
+{
+	uint32_t code = NO_FAULT;
+	gva_t fault = a;
+	int err = guest_write_linear(v, a, src, nbytes, &fault, &code);
+
+	return finish(v, err, fault, code);
+}
+
 int vcpu_read_operand(struct vcpu *v, enum insn_seg seg, uint64_t offset,
 		      void *dst, unsigned nbytes)
 {
-	gva_t at = linear_of(seg, offset), fault = at;
-	uint32_t code = NO_FAULT;
+	return vcpu_read_linear(v, linear_of(seg, offset), dst, nbytes);
+}
 
-	return finish(v, guest_read_linear(v, at, dst, nbytes, &fault, &code),
-		      fault, code);
+int vcpu_ready_operand(struct vcpu *v, enum insn_seg seg, uint64_t offset,
+		       unsigned nbytes)
+{
+	return vcpu_ready_linear(v, linear_of(seg, offset), nbytes);
 }
 
 int vcpu_write_operand(struct vcpu *v, enum insn_seg seg, uint64_t offset,
 		       const void *src, unsigned nbytes)
 {
-	gva_t at = linear_of(seg, offset), fault = at;
-	uint32_t code = NO_FAULT;
-
-	return finish(v, guest_write_linear(v, at, src, nbytes, &fault, &code),
-		      fault, code);
+	return vcpu_write_linear(v, linear_of(seg, offset), src, nbytes);
 }

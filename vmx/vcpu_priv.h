@@ -271,6 +271,12 @@ MUST_CHECK int guest_read_linear(struct vcpu *v, gva_t a, void *dst,
 MUST_CHECK int guest_write_linear(struct vcpu *v, gva_t a, const void *src,
 				  unsigned nbytes, gva_t *fault,
 				  uint32_t *error_code);
+/*
+ * All that can fail of such a write, for who must not lose what will be
+ * written.
+ */
+MUST_CHECK int guest_commit_linear(struct vcpu *v, gva_t a, unsigned nbytes,
+				   gva_t *fault, uint32_t *error_code);
 /* Bytes of the instruction at a, as many as can be fetched; 0: none. */
 unsigned guest_fetch_linear(struct vcpu *v, gva_t a, uint8_t *dst,
 			    unsigned nbytes);
