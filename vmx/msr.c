@@ -7,6 +7,7 @@
 #include "kernel/lib/errno.h"
 #include "kernel/sched/clock.h"
 #include "kernel/sync/log.h"
+#include "mm/gspace.h"
 #include "vmx/devices/devices.h"
 #include "vmx/exit_fast.h"
 #include "vmx/msr_index.h"
@@ -293,6 +294,10 @@ enum exit_action exit_wrmsr(struct vcpu *v)
 	uint32_t msr = (uint32_t)v->gpr[REG_RCX];
 	int err = write_any(v, msr, edx_eax(v));
 
+	if (err == -ENOMEM) { /* no fault: once more, with memory */
+		gspace_wait_memory(v->gs, vcpu_is_called, v);
+		return EXIT_RESUME;
+	}
 	if (err)
 		return msr_fault(v, "write", msr, err);
 	return EXIT_SKIP_INSN;

@@ -8,6 +8,7 @@
  */
 #include "kernel/lib/errno.h"
 #include "kernel/sched/clock.h"
+#include "mm/gspace.h"
 #include "vmx/msr_index.h"
 #include "vmx/vcpu_priv.h"
 
@@ -82,24 +83,39 @@ static int write_wall_clock(struct vcpu *v, uint64_t val)
 	return guest_write(v->gs, gpa(val), &w, sizeof(w));
 }
 
+static int msr_result(int err)
+{
+	return !err || err == -ENOMEM ? err : -EINVAL;
+}
+
 int pvclock_write_msr(struct vcpu *v, uint32_t msr, uint64_t val)
 {
 	if (msr == MSR_KVM_WALL_CLOCK || msr == MSR_KVM_WALL_CLOCK_OLD)
-		return (val & 3) || write_wall_clock(v, val) ? -EINVAL : 0;
+		return val & 3 ? -EINVAL : msr_result(write_wall_clock(v, val));
 	if ((val & PVCLOCK_ENABLE) && (val & 2))
 		return -EINVAL;
 	v->pvclock_msr = val;
 	v->pvclock_version = 0;
 	if (!(val & PVCLOCK_ENABLE))
 		return 0;
-	return write_page(v, 0) ? -EINVAL : 0;
+	return msr_result(write_page(v, 0));
 }
 
 void pvclock_update(struct vcpu *v, bool was_stopped)
 {
+	int err;
+
 	if (!(v->pvclock_msr & PVCLOCK_ENABLE))
 		return;
+	err = write_page(v, was_stopped ? PVCLOCK_GUEST_STOPPED : 0);
+	while (err == -ENOMEM && !vcpu_is_called(v)) {
+		gspace_wait_memory(v->gs, vcpu_is_called, v);
+		err = write_page(v, was_stopped ? PVCLOCK_GUEST_STOPPED : 0);
+	}
+	/* Something else comes first: after it. */
+	if (err == -ENOMEM)
+		vcpu_request_self(v, VCPU_REQ_CLOCK);
 	/* A page that went away is the guest's own loss. */
-	if (write_page(v, was_stopped ? PVCLOCK_GUEST_STOPPED : 0))
+	else if (err)
 		v->pvclock_msr = 0;
 }

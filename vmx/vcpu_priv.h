@@ -227,7 +227,9 @@ void msr_bitmap_init(uint8_t *bitmap);
 void msr_reset(struct vcpu *v);
 
 /* ---- vmx/pvclock.c ---- */
+/* 0; -EINVAL: #GP; -ENOMEM: host memory is short, the guest is to try again. */
 MUST_CHECK int pvclock_write_msr(struct vcpu *v, uint32_t msr, uint64_t val);
+/* Waits for memory; called away from that, it requests VCPU_REQ_CLOCK. */
 void pvclock_update(struct vcpu *v, bool was_stopped);
 
 /* ---- vmx/pv_eoi.c ---- */

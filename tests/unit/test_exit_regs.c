@@ -115,6 +115,7 @@ int lapic_msr_write(struct lapic *l, uint32_t msr, uint64_t val)
 
 static uint64_t deadline;
 static unsigned nr_deadlines, nr_clock_updates;
+static bool memory_is_short;
 
 uint64_t lapic_tsc_deadline_read(struct lapic *l)
 {
@@ -140,7 +141,20 @@ int pvclock_write_msr(struct vcpu *vcpu, uint32_t msr, uint64_t val)
 {
 	(void)vcpu;
 	(void)msr;
-	return val & 2 ? -EINVAL : 0;
+	return memory_is_short ? -ENOMEM : val & 2 ? -EINVAL : 0;
+}
+
+void gspace_wait_memory(struct gspace *gs, bool (*stop)(void *arg), void *arg)
+{
+	(void)gs;
+	assert_true(stop == vcpu_is_called && arg == &v);
+	memory_is_short = false;
+}
+
+bool vcpu_is_called(void *vcpu)
+{
+	(void)vcpu;
+	return false;
 }
 
 int pv_eoi_read_msr(struct vcpu *vcpu, uint64_t *val)
@@ -541,6 +555,19 @@ static void efer_keeps_lma(void **state)
 	assert_int_equal(vmcs_read(VMCS_GUEST_EFER), EFER_LME);
 }
 
+static void a_clock_waits_for_memory(void **state)
+{
+	(void)state;
+	enter_mode(LONG64);
+	v.gpr[REG_RCX] = MSR_KVM_SYSTEM_TIME;
+	v.gpr[REG_RAX] = 0x5001;
+	memory_is_short = true;
+	assert_int_equal(exit_wrmsr(&v), EXIT_RESUME);
+	assert_false(memory_is_short);
+	assert_int_equal(faulted, NO_FAULT);
+	assert_int_equal(exit_wrmsr(&v), EXIT_SKIP_INSN);
+}
+
 static void rdmsr_fills_two_registers(void **state)
 {
 	(void)state;
@@ -626,6 +653,7 @@ int main(void)
 		cmocka_unit_test(extended_states),
 		cmocka_unit_test(msr_values),
 		cmocka_unit_test(efer_keeps_lma),
+		cmocka_unit_test(a_clock_waits_for_memory),
 		cmocka_unit_test(rdmsr_fills_two_registers),
 		cmocka_unit_test(the_tsc_and_its_adjustment),
 		cmocka_unit_test(what_passes_without_an_exit),
