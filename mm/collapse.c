@@ -78,7 +78,7 @@ static bool has_work(struct gspace *gs)
 {
 	uint64_t use = use_count(gs);
 
-	if (gs->commit != COMMIT_HUGE || gs->frozen ||
+	if (gs->commit != COMMIT_HUGE || gs->frozen || gs->collapse_put_off ||
 	    !(stage2_leaf_orders() & 1u << ORDER_2M))
 		return false;
 	if (!gs->collapse_left && gs->collapse_seen != use) {
@@ -177,10 +177,10 @@ static void collapse_by_copy(const struct candidate *c, hfn_t block)
 }
 
 /*
- * Works on one range of gs, whose lock is held; returns unlocked. False: memory
- * is too short to copy.
+ * Works on one range of gs, whose lock is held; returns unlocked.
+ * COLLAPSE_MORE: memory is too short to copy; others may need none.
  */
-static bool collapse(const struct candidate *c)
+static enum gspace_collapse collapse(const struct candidate *c)
 {
 	struct gspace *gs = c->gs;
 	hfn_t block;
@@ -188,45 +188,77 @@ static bool collapse(const struct candidate *c)
 	if (collapse_in_place(c)) {
 		spin_unlock(&gs->lock);
 		gspace_flush(gs);
-		return true;
+		return COLLAPSE_DONE;
 	}
 	if (has_bad_frame(c)) {
 		spin_unlock(&gs->lock);
-		return true;
+		return COLLAPSE_DONE;
 	}
 	if (!frame_guest_may_take(COPY_HEADROOM) ||
 	    frame_alloc(ORDER_2M, FRAME_DATA, FA_GUEST, &block)) {
 		/* Another pass, later, even if nothing else changes. */
 		gs->collapse_left = 0;
 		gs->collapse_seen = ~0ull;
+		gs->collapse_put_off = true;
 		spin_unlock(&gs->lock);
-		return false;
+		return COLLAPSE_MORE;
 	}
 	gspace_freeze(gs);
 	unmap_small(c);
 	collapse_by_copy(c, block);
-	return true;
+	return COLLAPSE_DONE;
+}
+
+/* COLLAPSE_DONE: *c is a candidate, and gs is kept alive. List locked. */
+static enum gspace_collapse look_into(struct gspace *gs, struct candidate *c)
+{
+	enum gspace_collapse found;
+
+	spin_lock(&gs->lock);
+	found = search(gs, c);
+	if (found == COLLAPSE_DONE)
+		gs->nr_users++;
+	spin_unlock(&gs->lock);
+	if (found != COLLAPSE_NOTHING)
+		gspace_list.last_collapse = gs->serial;
+	return found;
+}
+
+/* Who was put off is looked at again in the next period. List locked. */
+static void end_round(void)
+{
+	struct gspace *gs;
+
+	list_for_each (gs, &gspace_list.head, link) {
+		spin_lock(&gs->lock);
+		gs->collapse_put_off = false;
+		spin_unlock(&gs->lock);
+	}
 }
 
 /*
- * The first space with something to do or to look at. COLLAPSE_DONE: *c is a
- * candidate, whose space is kept alive.
+ * The next space, in turn, with something to do or to look at. COLLAPSE_DONE:
+ * *c is a candidate, whose space is kept alive.
  */
 static enum gspace_collapse pick(struct candidate *c)
 {
 	enum gspace_collapse found = COLLAPSE_NOTHING;
 	struct gspace *gs;
+	uint64_t last;
 
 	spin_lock(&gspace_list.lock);
-	list_for_each (gs, &gspace_list.head, link) {
-		spin_lock(&gs->lock);
-		found = search(gs, c);
-		if (found == COLLAPSE_DONE)
-			gs->nr_users++;
-		spin_unlock(&gs->lock);
-		if (found != COLLAPSE_NOTHING)
-			break;
-	}
+	last = gspace_list.last_collapse;
+	/* Those behind the one served last, then those up to it. */
+	for (unsigned half = 0; half < 2 && found == COLLAPSE_NOTHING; half++)
+		list_for_each (gs, &gspace_list.head, link) {
+			if ((gs->serial <= last) != half)
+				continue;
+			found = look_into(gs, c);
+			if (found != COLLAPSE_NOTHING)
+				break;
+		}
+	if (found == COLLAPSE_NOTHING)
+		end_round();
 	spin_unlock(&gspace_list.lock);
 	return found;
 }
@@ -244,8 +276,8 @@ enum gspace_collapse gspace_collapse_some(void)
 	if (!is_candidate(gs, region_find_ram(gs, c.g), c.g)) {
 		spin_unlock(&gs->lock);
 		found = COLLAPSE_MORE;
-	} else if (!collapse(&c)) {
-		found = COLLAPSE_NOTHING;
+	} else {
+		found = collapse(&c);
 	}
 
 	spin_lock(&gspace_list.lock);

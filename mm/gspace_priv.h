@@ -60,6 +60,7 @@ struct gspace {
 	uint64_t collapse_at;	/* [lock] chunk where the search goes on */
 	uint64_t collapse_left; /* [lock] chunks to look at in this pass */
 	uint64_t collapse_seen; /* [lock] use_count() when it began */
+	bool collapse_put_off;	/* [lock] no memory for it in this period */
 	uint64_t nr_flushes;	/* [atomic] */
 	uint64_t nr_waits;	/* [atomic] */
 	uint32_t nr_waiting;	/* [atomic] */
@@ -67,9 +68,10 @@ struct gspace {
 
 /* The list of all spaces, for audit and collapse. */
 struct gspace_list {
-	struct spinlock lock; /* LOCK_VM_LIST */
-	struct list head;     /* [lock] */
-	uint64_t last_serial; /* [lock] */
+	struct spinlock lock;	/* LOCK_VM_LIST */
+	struct list head;	/* [lock] */
+	uint64_t last_serial;	/* [lock] */
+	uint64_t last_collapse; /* [lock] serial of the space served last */
 };
 extern struct gspace_list gspace_list;
 

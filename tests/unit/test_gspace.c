@@ -571,6 +571,55 @@ static void collapse_waits_for_memory(void **state)
 	world_audit();
 }
 
+/* A block that was divided, its frames still side by side. */
+static void divide_block(struct gspace *gs, uint64_t g)
+{
+	assert_int_equal(guest_store(gs, gfn(g), 1), 0);
+	spin_lock(&gs->lock);
+	assert_int_equal(stage2_split(gs->s2, gfn(g), ORDER_2M), 0);
+	assert_int_equal(mobject_divide(&gs->ram, g), 0);
+	spin_unlock(&gs->lock);
+}
+
+/* Who needs memory that is not there does not keep the others waiting. */
+static void collapse_serves_all_spaces_in_turn(void **state)
+{
+	uint64_t g = 0x405;
+	struct gspace *gs[3];
+	unsigned done, n = 0;
+	hfn_t blocks[64];
+
+	(void)state;
+	world_boot(128 * MIB);
+	world_idle();
+	for (unsigned i = 0; i < 3; i++)
+		gs[i] = world_vm("a", 16 * MIB, COMMIT_HUGE);
+	/* The first one's range takes a copy. */
+	assert_int_equal(guest_store(gs[0], gfn(0x400), 1), 0);
+	assert_int_equal(gspace_inflate(gs[0], &g, 1, &done), 0);
+	assert_int_equal(gspace_deflate(gs[0], &g, 1, &done), 0);
+	assert_int_equal(guest_store(gs[0], gfn(0x405), 3), 0);
+	for (unsigned i = 1; i < 3; i++) {
+		divide_block(gs[i], 0x400);
+		divide_block(gs[i], 0x600);
+	}
+	while (n < 64 && !frame_alloc(9, FRAME_SHARED, FA_GUEST, &blocks[n]))
+		n++;
+	assert_int_equal(gspace_collapse_some(), COLLAPSE_MORE);
+	for (unsigned i = 0; i < 2; i++)
+		assert_int_equal(gspace_collapse_some(), COLLAPSE_DONE);
+	/* One each, not two of the first that was found. */
+	assert_int_equal(stats_of(gs[1]).nr_collapses, 1);
+	assert_int_equal(stats_of(gs[2]).nr_collapses, 1);
+	assert_int_equal(collapse_all(), 2);
+	while (n)
+		frame_free(blocks[--n], 9);
+	assert_int_equal(collapse_all(), 1);
+	for (unsigned i = 0; i < 3; i++)
+		gspace_destroy(gs[i]);
+	world_audit();
+}
+
 /* ---- memory runs out ---- */
 
 static hfn_t *hostages;
@@ -977,6 +1026,7 @@ int main(void)
 		cmocka_unit_test(small_pages_become_a_block_again),
 		cmocka_unit_test(search_for_ranges_comes_in_bites),
 		cmocka_unit_test(collapse_waits_for_memory),
+		cmocka_unit_test(collapse_serves_all_spaces_in_turn),
 		cmocka_unit_test(failing_at_any_allocation_changes_nothing),
 		cmocka_unit_test(a_vm_waits_at_the_reserve_and_is_named),
 		cmocka_unit_test(random_use_agrees_with_the_model),
