@@ -181,7 +181,7 @@ static bool take_one(enum block_kind k, unsigned flags, hfn_t *out)
 			break;
 	while (st->nr) {
 		*out = hfn(st->hfn[--st->nr]);
-		if (likely(!(frame_of(*out)->flags & FRAME_F_BAD)))
+		if (likely(!frame_is_bad(*out)))
 			return true;
 		frame_set_retired(*out);
 	}
@@ -267,7 +267,7 @@ int frame_alloc(unsigned order, enum frame_type type, unsigned flags,
 		return alloc_slow(order, type, flags, out);
 	*out = hfn(st->hfn[--st->nr]);
 	fr = frame_of(*out);
-	if (unlikely(fr->flags & FRAME_F_BAD))
+	if (unlikely(frame_is_bad(*out)))
 		return alloc_another(type, flags, out);
 	ASSERT(!clean || frames_are_zero(*out, 1));
 	/* As claim(), but order and node are right already. */

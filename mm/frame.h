@@ -71,7 +71,6 @@ _Static_assert(sizeof(struct frame) <= 32, "0.8 % of RAM");
 #define FRAME_F_PINNED	0x02u /* never a victim */
 #define FRAME_F_LISTED	0x04u /* heads a block on a zone's free list */
 #define FRAME_F_LEAVING 0x08u /* heads a run in a struct frame_chain */
-#define FRAME_F_BAD	0x10u /* free in a per-CPU cache, but faulty */
 
 /* Allocation flags. */
 #define FA_ZERO	      0x01u /* the block must hold only zeros */

@@ -47,7 +47,6 @@ void frame_set_retired(hfn_t f)
 int frame_retire(hfn_t f)
 {
 	struct zone *z;
-	struct frame *fr;
 
 	if (f.raw >= frame_limit().raw || frame_of(f)->type == FRAME_ABSENT)
 		return -EINVAL;
@@ -60,12 +59,8 @@ int frame_retire(hfn_t f)
 
 	z = zone_of(f);
 	spin_lock(&z->lock);
-	if (!buddy_cut_out(z, f)) {
-		/* Perhaps in a per-CPU cache: frame_alloc() looks. */
-		fr = frame_of(f);
-		if (fr->type == FRAME_FREE && !fr->order)
-			fr->flags |= FRAME_F_BAD;
-	}
+	/* If it is in a per-CPU cache, or on its way there: who takes looks. */
+	(void)buddy_cut_out(z, f);
 	spin_unlock(&z->lock);
 	return 0;
 }

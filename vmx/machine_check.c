@@ -28,8 +28,9 @@ static struct vm *owner_of(hfn_t f)
 
 static void retire_page(hpa_t page)
 {
-	struct vm *vm = owner_of(hfn_of(page));
+	/* In that order: who gets it in between is found. */
 	int err = frame_retire(hfn_of(page));
+	struct vm *vm = owner_of(hfn_of(page));
 
 	log_err("mce", "hpa=%#llx faulty memory: retired err=%d vm=%s",
 		(unsigned long long)page.raw, err, vm ? vm->cfg->name : "-");

@@ -475,6 +475,23 @@ static void faulty_frames_never_come_back(void **state)
 	assert_never_handed_out(f, 4);
 }
 
+/* One that is being freed, by somebody who has seen no faulty frame yet. */
+static void a_frame_on_its_way_to_a_cache_is_retired(void **state)
+{
+	uint32_t nr_bad;
+	hfn_t f;
+
+	(void)state;
+	boot(0);
+	assert_int_equal(frame_alloc(0, FRAME_DATA, 0, &f), 0);
+	assert_int_equal(frame_retire(f), 0);
+	nr_bad = frame_nr_bad;
+	frame_nr_bad = 0;
+	frame_free(f, 0);
+	frame_nr_bad = nr_bad;
+	assert_never_handed_out(&f, 1);
+}
+
 static void frames_that_are_no_ram_are_not_retired(void **state)
 {
 	(void)state;
@@ -503,6 +520,7 @@ int main(void)
 		cmocka_unit_test(idle_zeroing_looks_round),
 		cmocka_unit_test(double_free_is_a_bug),
 		cmocka_unit_test(faulty_frames_never_come_back),
+		cmocka_unit_test(a_frame_on_its_way_to_a_cache_is_retired),
 		cmocka_unit_test(frames_that_are_no_ram_are_not_retired),
 		cmocka_unit_test(waiters_go_on_when_memory_comes_free),
 		cmocka_unit_test(random_use_agrees_with_the_model),
