@@ -195,6 +195,20 @@ static const char *controls_read(struct vmx_controls *c)
 	return controls_excess(c);
 }
 
+/*
+ * The timer counts steps of 2^shift TSC ticks. Beyond tens of microseconds it
+ * would end stays late, and from 2^30 on a step fills the half of 32 bits that
+ * vmx/stay_timer.h reckons with: the APIC timer does better.
+ */
+#define PREEMPTION_SHIFT_MAX 16u
+
+static void timer_read(struct vmx_controls *c)
+{
+	c->preemption_shift = (unsigned)(rdmsr(MSR_VMX_MISC) & 31);
+	if (c->preemption_shift > PREEMPTION_SHIFT_MAX)
+		c->pin &= ~PIN_PREEMPTION_TIMER;
+}
+
 /* Fills *c and *ept from this CPU's MSRs. NULL, or what is missing. */
 static const char *caps_read(struct vmx_controls *c, struct ept_caps *ept)
 {
@@ -205,7 +219,7 @@ static const char *caps_read(struct vmx_controls *c, struct ept_caps *ept)
 	if (problem)
 		return problem;
 	controls_trim(c);
-	c->preemption_shift = (unsigned)(rdmsr(MSR_VMX_MISC) & 31);
+	timer_read(c);
 	c->cr0_fixed0 = rdmsr(MSR_VMX_CR0_FIXED0);
 	c->cr0_fixed1 = rdmsr(MSR_VMX_CR0_FIXED1);
 	c->cr4_fixed0 = rdmsr(MSR_VMX_CR4_FIXED0);

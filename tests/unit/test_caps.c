@@ -266,6 +266,19 @@ static void each_difference_between_cpus_is_named(void **state)
 	}
 }
 
+static void a_timer_too_coarse_is_not_used(void **state)
+{
+	struct config_host cfg = { 0 };
+
+	for (unsigned shift = 0; shift < 32; shift++) {
+		setup(state);
+		msr_find(MSR_VMX_MISC)->value = shift;
+		assert_int_equal(vmx_init(&cfg), 0);
+		assert_int_equal(!(vmx_controls.pin & PIN_PREEMPTION_TIMER),
+				 shift > 16);
+	}
+}
+
 static void missing_2m_leaves_are_lived_with(void **state)
 {
 	struct config_host cfg = { 0 };
@@ -283,6 +296,7 @@ int main(void)
 		/* First: vmx_missing() keeps what an earlier case found. */
 		cmocka_unit_test_setup(a_good_processor_enters_vmx_operation,
 				       setup),
+		cmocka_unit_test_setup(a_timer_too_coarse_is_not_used, setup),
 		cmocka_unit_test_setup(missing_2m_leaves_are_lived_with, setup),
 		cmocka_unit_test_setup(each_missing_capability_is_named, setup),
 		cmocka_unit_test_setup(no_vtx_at_all_is_named, setup),
