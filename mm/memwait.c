@@ -4,7 +4,8 @@
  *
  * Invariant: a waiter is counted in memwait_nr from before it looks at the
  * free count until it goes on, so that whoever frees memory after that look
- * sees it.
+ * sees it. Of many, few are woken at a time, with interrupts off: each one that
+ * goes on, for whatever reason, wakes the next while there is memory.
  */
 #include "mm/memwait.h"
 #include "kernel/lib/tsc.h"
@@ -17,6 +18,8 @@
  * them come back at once, with a wake-up for each page.
  */
 #define WAKE_HEADROOM 512u
+/* Woken by one call; more than one, so that no slow one holds up the rest. */
+#define WAKE_AT_ONCE 4u
 /* After this long any single frame will do. */
 #define PATIENCE_NS 100000000ull
 
@@ -61,10 +64,12 @@ void memwait_wait(struct log_source *log, const char *name, uint64_t npages,
 	}
 	waitq_finish(&waiters, &e);
 	__atomic_fetch_sub(&memwait_nr, 1, __ATOMIC_SEQ_CST);
+	if (memwait_pending())
+		memwait_wake();
 }
 
 void memwait_wake(void)
 {
 	if (frame_guest_may_take(WAKE_HEADROOM))
-		waitq_wake_all(&waiters);
+		waitq_wake_some(&waiters, WAKE_AT_ONCE);
 }

@@ -22,7 +22,8 @@ extern uint32_t memwait_nr;
 void memwait_wait(struct log_source *log, const char *name, uint64_t npages,
 		  bool (*stop)(void *arg), void *arg);
 
-/* Memory came free. Any context that may take LOCK_WAITQ. */
+/* Memory came free: wakes a few, who wake others as they go on. Any context
+ * that may take LOCK_WAITQ. */
 void memwait_wake(void);
 
 static inline bool memwait_pending(void)

@@ -41,19 +41,28 @@ void waitq_wake_all(struct waitq *wq)
 	spin_unlock_irqrestore(&wq->lock, flags);
 }
 
-void waitq_wake_one(struct waitq *wq)
+void waitq_wake_some(struct waitq *wq, unsigned max)
 {
 	uint64_t flags = spin_lock_irqsave(&wq->lock);
-	struct waitq_entry *e;
+	struct waitq_entry *e, *first = NULL;
 
-	if (!list_empty(&wq->waiters)) {
-		/* To the end: the next call wakes another one. */
+	while (max-- && !list_empty(&wq->waiters)) {
 		e = list_first(&wq->waiters, struct waitq_entry, link);
+		if (e == first)
+			break;
+		if (!first)
+			first = e;
+		/* To the end: the next call wakes another one. */
 		list_remove(&e->link);
 		list_push_back(&wq->waiters, &e->link);
 		thread_unpark(e->thread);
 	}
 	spin_unlock_irqrestore(&wq->lock, flags);
+}
+
+void waitq_wake_one(struct waitq *wq)
+{
+	waitq_wake_some(wq, 1);
 }
 
 void mutex_init(struct mutex *m, enum lock_level level, const char *name)

@@ -75,7 +75,8 @@ struct waitq_entry {
 void waitq_init(struct waitq *wq);
 /* Any context. The condition must have been made true before. */
 void waitq_wake_all(struct waitq *wq);
-/* Wakes one waiter; calls in a row wake different ones. */
+/* Wakes at most max waiters; calls in a row wake different ones. */
+void waitq_wake_some(struct waitq *wq, unsigned max);
 void waitq_wake_one(struct waitq *wq);
 /* Between these two the caller is woken with the queue; see wait_event(). */
 void waitq_prepare(struct waitq *wq, struct waitq_entry *e);

@@ -360,6 +360,74 @@ static void waiters_go_on_when_memory_comes_free(void **state)
 	fake_park_hook = NULL;
 }
 
+#define NR_CROWD 100u
+
+static unsigned nr_in_crowd, nr_woken_at_once;
+
+/* The last of the crowd frees memory. */
+static void join_crowd(void)
+{
+	if (++nr_in_crowd < NR_CROWD) {
+		memwait_wait(&log_source, "a", 1, is_told_to_stop, NULL);
+		return;
+	}
+	fake_park_hook = NULL;
+	fake_nr_unparks = 0;
+	frame_free(hostage, 10);
+	nr_woken_at_once = fake_nr_unparks;
+}
+
+static void of_many_waiters_few_are_woken_at_once(void **state)
+{
+	hfn_t f;
+
+	(void)state;
+	boot(4 * MIB);
+	assert_int_equal(frame_alloc(10, FRAME_DATA, 0, &hostage), 0);
+	while (frame_alloc(0, FRAME_DATA, FA_GUEST, &f) == 0)
+		;
+	stop_waiting = false;
+	nr_in_crowd = 0;
+	fake_park_hook = join_crowd;
+	memwait_wait(&log_source, "a", 1, is_told_to_stop, NULL);
+	assert_in_range(nr_woken_at_once, 1, 8);
+	/* Each one that leaves has passed it on. */
+	assert_true(fake_nr_unparks >= NR_CROWD);
+	assert_false(memwait_pending());
+}
+
+/* Memory comes free, but who was woken for it leaves as its VM has ended. */
+static void end_and_free(void)
+{
+	fake_park_hook = NULL;
+	frame_free(hostage, 10);
+	stop_waiting = true;
+	fake_nr_unparks = 0;
+}
+
+static void park_second(void)
+{
+	fake_park_hook = end_and_free;
+	memwait_wait(&log_source, "b", 1, is_told_to_stop, NULL);
+	assert_int_equal(memwait_nr, 1);
+	assert_true(fake_nr_unparks >= 1);
+}
+
+static void a_waiter_that_is_stopped_passes_it_on(void **state)
+{
+	hfn_t f;
+
+	(void)state;
+	boot(4 * MIB);
+	assert_int_equal(frame_alloc(10, FRAME_DATA, 0, &hostage), 0);
+	while (frame_alloc(0, FRAME_DATA, FA_GUEST, &f) == 0)
+		;
+	stop_waiting = false;
+	fake_park_hook = park_second;
+	memwait_wait(&log_source, "a", 1, is_told_to_stop, NULL);
+	assert_false(memwait_pending());
+}
+
 /* ---- random use against a model: who owns each frame ---- */
 
 #define NR_HELD 400
@@ -523,6 +591,8 @@ int main(void)
 		cmocka_unit_test(a_frame_on_its_way_to_a_cache_is_retired),
 		cmocka_unit_test(frames_that_are_no_ram_are_not_retired),
 		cmocka_unit_test(waiters_go_on_when_memory_comes_free),
+		cmocka_unit_test(of_many_waiters_few_are_woken_at_once),
+		cmocka_unit_test(a_waiter_that_is_stopped_passes_it_on),
 		cmocka_unit_test(random_use_agrees_with_the_model),
 	};
 

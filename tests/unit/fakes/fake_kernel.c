@@ -277,6 +277,19 @@ WEAK void waitq_wake_all(struct waitq *wq)
 	spin_unlock(&wq->lock);
 }
 
+WEAK void waitq_wake_some(struct waitq *wq, unsigned max)
+{
+	struct waitq_entry *e;
+
+	spin_lock(&wq->lock);
+	list_for_each (e, &wq->waiters, link) {
+		if (!max--)
+			break;
+		thread_unpark(e->thread);
+	}
+	spin_unlock(&wq->lock);
+}
+
 WEAK void waitq_wake_one(struct waitq *wq)
 {
 	spin_lock(&wq->lock);
