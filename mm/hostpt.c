@@ -38,6 +38,8 @@
 #define MAP_WC	  PTE_PWT	      /* PAT entry 1 */
 #define MAP_TABLE (PTE_P | PTE_W | PTE_A)
 
+#define STACK_PAGES_MAX 16u
+
 #define ENTRIES	   512u
 #define UPPER_HALF 256u
 
@@ -451,27 +453,50 @@ static void *take_free_stack(unsigned npages)
 	return f ? f + 1 : NULL;
 }
 
-/* Maps fresh frames at va; what was mapped before a failure is lost. */
+/* Makes the tables down to the last level for the page at va. */
+MUST_CHECK static int tables_make(uint64_t va)
+{
+	uint64_t *table = root;
+	int err = 0;
+
+	for (unsigned l = 3; l > 0 && !err; l--)
+		err = table_below(&table[index_at(va, l)], &table);
+	return err;
+}
+
+/*
+ * Maps fresh frames at va, all or none: first whatever may be missing. Tables
+ * stay, for the next caller; what was mapped once could not be unmapped.
+ */
 MUST_CHECK static int stack_map(uint64_t va, unsigned npages)
 {
-	for (unsigned i = 0; i < npages; i++) {
-		hfn_t f;
-		int err = frame_alloc(0, FRAME_STACK, FA_RESERVE, &f);
+	hfn_t f[STACK_PAGES_MAX];
+	unsigned n;
+	int err = 0;
 
+	BUG_ON(npages > ARRAY_SIZE(f));
+	for (n = 0; n < npages; n++) {
+		err = tables_make(va + n * PAGE_SIZE);
+		if (!err)
+			err = frame_alloc(0, FRAME_STACK, FA_RESERVE, &f[n]);
 		if (err)
-			return err;
+			goto free_frames;
+	}
+	for (unsigned i = 0; i < npages; i++) {
 		err = map_range(root, (struct map_range){
 					      .va = va + i * PAGE_SIZE,
-					      .pa = hpa_of(f).raw,
+					      .pa = hpa_of(f[i]).raw,
 					      .nbytes = PAGE_SIZE,
 					      .bits = MAP_RW | PTE_G,
 				      });
-		if (err) {
-			frame_free(f, 0);
-			return err;
-		}
+		BUG_ON(err);
 	}
 	return 0;
+
+free_frames:
+	while (n--)
+		frame_free(f[n], 0);
+	return err;
 }
 
 int hostpt_stack_alloc(unsigned npages, void **top)
@@ -483,11 +508,12 @@ int hostpt_stack_alloc(unsigned npages, void **top)
 	if (*top)
 		return 0;
 	flags = spin_lock_irqsave(&lock);
-	va = area_take(npages * PAGE_SIZE);
-	err = stack_map(va, npages);
-	spin_unlock_irqrestore(&lock, flags);
-	if (!err)
+	err = stack_map(area_next + PAGE_SIZE, npages);
+	if (!err) {
+		va = area_take(npages * PAGE_SIZE);
 		*top = (void *)(va + npages * PAGE_SIZE);
+	}
+	spin_unlock_irqrestore(&lock, flags);
 	return err;
 }
 

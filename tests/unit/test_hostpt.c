@@ -20,6 +20,7 @@
 #include "kernel/lib/errno.h"
 #include "kernel/lib/memmap.h"
 #include "kernel/lib/x86.h"
+#include "mm/frame.h"
 #include "mm/hostpt.h"
 #include "mm/init.h"
 
@@ -233,6 +234,55 @@ static void what_is_no_address_is_refused(void **state)
 	}
 }
 
+static uint64_t nr_frames_of(enum frame_type type)
+{
+	struct frame_stats st;
+
+	frame_get_stats(&st);
+	return st.nr_type[type];
+}
+
+/* Frames for all but `left` pages, which a stack of 4 may or may not get by. */
+static unsigned take_all_but(hfn_t *f, unsigned left)
+{
+	unsigned n = 0;
+
+	while (frame_alloc(0, FRAME_DATA, FA_RESERVE, &f[n]) == 0)
+		n++;
+	while (left--)
+		frame_free(f[--n], 0);
+	return n;
+}
+
+/* Wherever memory ends; 8 are enough for the tables and the frames. */
+static void a_stack_is_made_whole_or_not_at_all(void **state)
+{
+	static hfn_t f[RAM / PAGE_SIZE];
+	void *top;
+
+	for (unsigned left = 0; left < 8; left++) {
+		unsigned n;
+
+		boot(state);
+		n = take_all_but(f, left);
+		if (hostpt_stack_alloc(4, &top)) {
+			assert_int_equal(nr_frames_of(FRAME_STACK), 0);
+			assert_true(left < 7);
+			while (n)
+				frame_free(f[--n], 0);
+			assert_int_equal(hostpt_stack_alloc(4, &top), 0);
+		} else {
+			assert_true(left > 3);
+		}
+		assert_int_equal(nr_frames_of(FRAME_STACK), 4);
+		for (uint64_t i = 1; i <= 4; i++)
+			assert_true(
+				hostpt_is_stack((uint64_t)top - i * PAGE_SIZE));
+		assert_false(hostpt_is_stack((uint64_t)top - 5 * PAGE_SIZE));
+		shut(state);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -246,6 +296,7 @@ int main(void)
 			far_memory_shows_up_in_both_roots, boot, shut),
 		cmocka_unit_test_setup_teardown(what_is_no_address_is_refused,
 						boot, shut),
+		cmocka_unit_test(a_stack_is_made_whole_or_not_at_all),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
