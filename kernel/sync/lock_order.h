@@ -16,6 +16,7 @@ enum lock_level {
 	LOCK_CONSOLE_MUX = 4, /* which console has the line (mutex) */
 	LOCK_VM_LIFE = 6,     /* state of one VM and what is wanted of it */
 	LOCK_VM_LIST = 10,    /* the list of VMs */
+	LOCK_MEMDEV = 11,     /* events of one VM's memory device */
 	LOCK_PCI = 12,	      /* PCI configuration of one VM */
 	LOCK_GUESTMEM = 20,   /* regions and page states of one VM */
 	LOCK_STAGE2 = 30,     /* one VM's EPT, if it needs its own lock */

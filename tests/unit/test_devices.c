@@ -19,6 +19,7 @@
 #include <stdlib.h>
 /* cmocka.h needs the four above */
 #include <cmocka.h>
+#include <pthread.h>
 
 #include "fake_vm.h"
 #include "guest-stubs/abi.h"
@@ -39,6 +40,16 @@ static struct {
 	unsigned npages, take; /* last batch; how many are good */
 	int batch_err;
 } mm;
+
+/* What the fast path of MEM_TARGET has when a line is about to change. */
+static const uint64_t *target_at_line;
+
+uint64_t spin_lock_irqsave(struct spinlock *l)
+{
+	target_at_line = READ_ONCE(fake_vm.target_now);
+	spin_lock(l);
+	return 0;
+}
 
 static uint8_t ram_page[4096];
 #define RAM_PAGE_GPA 0x10000ull
@@ -511,12 +522,63 @@ static void memdev_events_by_inta(void **state)
 	assert_false(irq_is_high(10));
 	cfg_wr(1, 4, 2, 0);
 	assert_true(irq_is_high(10));
-	/* Not on the fast path, which can't lower the line. */
+	/* Not on the fast path, which can't lower the line... */
 	assert_null(fake_vm.target_now);
 	assert_int_equal(call(AEROSTAT_HC_MEM_TARGET, 0, 0), 50000);
 	assert_ptr_equal(fake_vm.target_now, &mm.target);
+	/* ... and open before it falls: an event after that closes it. */
+	assert_ptr_equal(target_at_line, &mm.target);
 	assert_false(irq_is_high(10));
 	assert_int_equal(cfg_rd(1, 6, 2) & 8, 0);
+}
+
+/* However it meets the guest: whoever finds the line high can lower it. */
+static void memdev_line_is_never_stuck(void **state)
+{
+	(void)state;
+	assert_int_equal(call(AEROSTAT_HC_MEM_SETUP, 1, 0), 0);
+	memdev_notify_target(&fake_vm);
+	/* A driver that left comes back, with the line as it was. */
+	assert_int_equal(call(AEROSTAT_HC_MEM_SETUP, 0, 0), 0);
+	assert_int_equal(call(AEROSTAT_HC_MEM_SETUP, 1, 0), 0);
+	assert_true(irq_is_high(10));
+	assert_null(fake_vm.target_now);
+	assert_int_equal(call(AEROSTAT_HC_MEM_TARGET, 0, 0), 50000);
+	assert_false(irq_is_high(10));
+}
+
+static bool pressing;
+
+static void *press_power(void *arg)
+{
+	(void)arg;
+	while (READ_ONCE(pressing))
+		(void)memdev_request_shutdown(&fake_vm);
+	return NULL;
+}
+
+static void memdev_reset_leaves_no_event_of_the_run_before(void **state)
+{
+	pthread_t other;
+
+	(void)state;
+	pressing = true;
+	pthread_create(&other, NULL, press_power, NULL);
+	for (unsigned i = 0; i < 20000; i++) {
+		uint32_t events = 0;
+
+		(void)call(AEROSTAT_HC_MEM_SETUP, 1, 0);
+		memdev_reset(fake_vm.dev);
+		for (unsigned n = 0; n < 100 && !events; n++)
+			events = READ_ONCE(shared()->events);
+		if (events) {
+			WRITE_ONCE(pressing, false);
+			pthread_join(other, NULL);
+			fail_msg("reset %u: events %#x", i, events);
+		}
+	}
+	WRITE_ONCE(pressing, false);
+	pthread_join(other, NULL);
 }
 
 static void memdev_batches(void **state)
@@ -750,6 +812,8 @@ int main(void)
 		T(memdev_events_by_msi),
 		T(memdev_shows_the_target_after_a_reset),
 		T(memdev_events_by_inta),
+		T(memdev_line_is_never_stuck),
+		T(memdev_reset_leaves_no_event_of_the_run_before),
 		T(memdev_batches),
 		T(memdev_statistics),
 		T(reset_is_power_on),

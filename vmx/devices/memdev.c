@@ -118,6 +118,7 @@ int memdev_init(struct vm_devices *d)
 
 	if (err)
 		return err;
+	spin_init(&d->mem.lock, LOCK_MEMDEV, "memdev");
 	d->mem.page = hfn_to_ptr(d->mem.frame);
 	memdev_reset(d);
 	return 0;
@@ -127,12 +128,15 @@ void memdev_reset(struct vm_devices *d)
 {
 	if (unmap_page(d))
 		gspace_flush(d->vm->gs);
+	/* No event for the run that ends gets into the next one's page. */
+	spin_lock(&d->mem.lock);
 	__atomic_store_n(&d->mem.ready, false, __ATOMIC_RELEASE);
 	WRITE_ONCE(d->vm->target_now, NULL);
 	WRITE_ONCE(d->mem.target_tsc, 0);
 	WRITE_ONCE(d->mem.resize_ticks, 0);
 	page_fill(d);
 	pci_fill(d);
+	spin_unlock(&d->mem.lock);
 }
 
 void memdev_destroy(struct vm_devices *d)
@@ -153,12 +157,22 @@ static bool is_ready(const struct vm_devices *d)
 	return __atomic_load_n(&d->mem.ready, __ATOMIC_ACQUIRE);
 }
 
-static void post_event(struct vm_devices *d, uint32_t event)
+/* False: there is no driver to hear of it. */
+static bool post_event(struct vm_devices *d, uint32_t event)
 {
-	__atomic_or_fetch(&d->mem.page->events, event, __ATOMIC_SEQ_CST);
-	pci_signal(&d->pci, func_of(d));
-	/* After it, so that an interrupt that is held finds its way to us. */
-	WRITE_ONCE(d->vm->target_now, NULL);
+	bool ready;
+
+	spin_lock(&d->mem.lock);
+	ready = is_ready(d);
+	if (ready) {
+		__atomic_or_fetch(&d->mem.page->events, event,
+				  __ATOMIC_SEQ_CST);
+		pci_signal(&d->pci, func_of(d));
+		/* After it: an interrupt that is held finds its way to us. */
+		WRITE_ONCE(d->vm->target_now, NULL);
+	}
+	spin_unlock(&d->mem.lock);
+	return ready;
 }
 
 /* Notes when the guest has given back or taken what the target asks for. */
@@ -189,8 +203,7 @@ void memdev_notify_target(struct vm *vm)
 	WRITE_ONCE(d->mem.resize_ticks, 0);
 	note_progress(d);
 	publish_target(d);
-	if (is_ready(d))
-		post_event(d, AEROSTAT_EV_TARGET);
+	(void)post_event(d, AEROSTAT_EV_TARGET);
 }
 
 bool memdev_has_driver(struct vm *vm)
@@ -202,10 +215,7 @@ bool memdev_request_shutdown(struct vm *vm)
 {
 	struct vm_devices *d = vm->dev;
 
-	if (!d || !is_ready(d))
-		return false;
-	post_event(d, AEROSTAT_EV_SHUTDOWN);
-	return true;
+	return d && post_event(d, AEROSTAT_EV_SHUTDOWN);
 }
 
 bool memdev_request_stats(struct vm *vm)
@@ -215,9 +225,9 @@ bool memdev_request_stats(struct vm *vm)
 	if (!d || !is_ready(d))
 		return false;
 	/* One request at a time. */
-	if (!(READ_ONCE(d->mem.page->events) & AEROSTAT_EV_STATS))
-		post_event(d, AEROSTAT_EV_STATS);
-	return true;
+	if (READ_ONCE(d->mem.page->events) & AEROSTAT_EV_STATS)
+		return true;
+	return post_event(d, AEROSTAT_EV_STATS);
 }
 
 /* Copies 64-bit words, each read once. */
@@ -297,17 +307,21 @@ static int64_t do_batch(struct vcpu *v, uint64_t at, uint64_t npages,
 int64_t memdev_setup(struct vm *vm, uint64_t version)
 {
 	__atomic_store_n(&vm->dev->mem.ready, version != 0, __ATOMIC_RELEASE);
-	WRITE_ONCE(vm->target_now, version ? gspace_target(vm->gs) : NULL);
+	/* The first MEM_TARGET lowers what the driver before left high. */
+	WRITE_ONCE(vm->target_now, NULL);
 	return 0;
 }
 
-/* INTA is held until the guest asks what to do. */
+/*
+ * INTA is held until the guest asks what to do. First the shortcut, in the
+ * order of all CPUs: an event that raises the line later closes it later.
+ */
 static int64_t do_target(struct vm *vm)
 {
 	const uint64_t *target = gspace_target(vm->gs);
 
+	__atomic_store_n(&vm->target_now, target, __ATOMIC_SEQ_CST);
 	pci_clear_intx(&vm->dev->pci, func_of(vm->dev));
-	WRITE_ONCE(vm->target_now, target);
 	return (int64_t)READ_ONCE(*target);
 }
 

@@ -12,6 +12,7 @@
 #include "vmx/vm.h"
 
 struct memdev {
+	struct spinlock lock;		/* LOCK_MEMDEV: events, and reset */
 	hfn_t frame;			/* the shared page [const] */
 	struct aerostat_mem_page *page; /* ... mapped; the guest writes too */
 	bool is_mapped;			/* [pci.lock] */
