@@ -251,17 +251,38 @@ int gspace_map_shared(struct gspace *gs, gfn_t g, hfn_t h, unsigned perms)
 	return err;
 }
 
+/* True if a region lies in the aligned 2 MiB around g. Locked. */
+static bool has_neighbours(const struct gspace *gs, gfn_t g)
+{
+	uint64_t first = round_down(g.raw, PAGES_2M);
+
+	for (unsigned i = 0; i < gs->nr_regions; i++) {
+		const struct region *r = &gs->regions[i];
+
+		if (r->first.raw < first + PAGES_2M &&
+		    first < r->first.raw + r->npages)
+			return true;
+	}
+	return false;
+}
+
 void gspace_unmap_shared(struct gspace *gs, gfn_t g)
 {
 	struct stage2_cursor s2c = S2_CURSOR_INIT;
 	struct region *r;
+	bool present;
 
 	spin_lock(&gs->lock);
 	r = region_find(gs, g);
 	BUG_ON(!r || r->is_ram);
 	*r = gs->regions[--gs->nr_regions];
 	gs->regions[gs->nr_regions].npages = 0;
-	stage2_unmap_page(gs->s2, &s2c, g);
+	if (has_neighbours(gs, g))
+		stage2_unmap_page(gs->s2, &s2c, g);
+	else /* With its table: a guest may move a page all over the hole. */
+		BUG_ON(stage2_unmap_range(gs->s2,
+					  gfn(round_down(g.raw, PAGES_2M)),
+					  PAGES_2M, &present));
 	spin_unlock(&gs->lock);
 }
 

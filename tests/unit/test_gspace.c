@@ -64,6 +64,7 @@ static void shared_frames_are_mapped_with_their_permissions(void **state)
 	struct gspace *gs;
 	uint8_t byte = 9;
 	hfn_t f, g;
+	uint64_t nr_tables;
 
 	(void)state;
 	world_boot(64 * MIB);
@@ -79,7 +80,10 @@ static void shared_frames_are_mapped_with_their_permissions(void **state)
 	assert_int_equal(guest_store(gs, gfn(0xfe000), 1), -EACCES);
 	assert_int_equal(guest_write(gs, gpa(0xfe000000), &byte, 1), -EFAULT);
 	world_audit();
+	nr_tables = stage2_nr_tables(gspace_stage2(gs));
 	gspace_unmap_shared(gs, gfn(0xfe000));
+	/* Its table goes with it. */
+	assert_int_equal(stage2_nr_tables(gspace_stage2(gs)), nr_tables - 1);
 	gspace_flush(gs);
 	frame_free(f, 0);
 	frame_free(g, 0);
