@@ -40,6 +40,19 @@ static void apic_write(enum apic_reg reg, uint32_t value)
 		*(volatile uint32_t *)(mmio + 16 * reg) = value;
 }
 
+/*
+ * A command leaves within microseconds. What hangs longer than 100 of them is
+ * given up for the new one, rather than this CPU with interrupts off.
+ */
+static void wait_icr_idle(void)
+{
+	uint64_t start = rdtsc();
+
+	while (apic_read(APIC_ICR) & APIC_ICR_BUSY &&
+	       rdtsc() - start < tsc_khz / 10)
+		cpu_pause();
+}
+
 static void write_icr(uint32_t dest, uint32_t low)
 {
 	uint64_t flags;
@@ -56,8 +69,7 @@ static void write_icr(uint32_t dest, uint32_t low)
 		return;
 	}
 	flags = irq_save();
-	while (apic_read(APIC_ICR) & APIC_ICR_BUSY)
-		cpu_pause();
+	wait_icr_idle();
 	apic_write(APIC_ICR_HIGH, dest << 24);
 	apic_write(APIC_ICR, low);
 	irq_restore(flags);
