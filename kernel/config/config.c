@@ -321,7 +321,8 @@ static size_t first_bad_byte(const char *s, size_t n)
 /* One line without its line end. */
 static void parse_line(struct config_parser *p, const char *text, size_t n)
 {
-	char line[CONF_LINE_MAX + 1];
+	/* Too large for a stack; only boot parses. */
+	static char line[CONF_LINE_MAX + 1];
 	const char *start = text;
 	size_t bad;
 	char *s;

@@ -300,11 +300,16 @@ void smp_init(const struct boot_cpu *list, uint32_t nr, uint32_t max_cpus)
 
 /* ---- calls between CPUs ---- */
 
-struct call {
-	struct call *next; /* [owner of the list] */
+/* What one smp_call() asks of all its CPUs: on its stack, once. */
+struct call_order {
 	void (*fn)(void *arg);
 	void *arg;
-	uint32_t *pending; /* [atomic] */
+	uint32_t pending; /* [atomic] CPUs that have not answered */
+};
+
+struct call {
+	struct call *next; /* [owner of the list] */
+	struct call_order *order;
 };
 
 /* Requests for each CPU, newest first; pushed by others. [atomic] */
@@ -316,11 +321,12 @@ static void call_interrupt(void)
 		__atomic_exchange_n(&calls[cpu_id()], NULL, __ATOMIC_ACQUIRE);
 
 	while (c) {
-		/* The record is the caller's again once pending falls. */
+		/* The records are the caller's again once pending falls. */
 		struct call *next = c->next;
+		struct call_order *o = c->order;
 
-		c->fn(c->arg);
-		__atomic_fetch_sub(c->pending, 1, __ATOMIC_RELEASE);
+		o->fn(o->arg);
+		__atomic_fetch_sub(&o->pending, 1, __ATOMIC_RELEASE);
 		c = next;
 	}
 }
@@ -337,8 +343,8 @@ static void push_call(uint32_t cpu, struct call *c)
 void smp_call(uint64_t cpu_mask, void (*fn)(void *arg), void *arg)
 {
 	struct call requests[MAX_CPUS];
+	struct call_order order = { .fn = fn, .arg = arg };
 	uint64_t others = cpu_mask & ~BIT(cpu_id());
-	uint32_t pending;
 
 	if (nr_cpus < MAX_CPUS)
 		others &= BIT(nr_cpus) - 1;
@@ -346,18 +352,15 @@ void smp_call(uint64_t cpu_mask, void (*fn)(void *arg), void *arg)
 		return;
 	/* Two CPUs that call each other must be able to answer. */
 	BUG_ON(spin_any_held() || !irqs_enabled());
-	pending = 0;
 	for (uint64_t m = others; m; m &= m - 1)
-		pending++;
+		order.pending++;
 	for (; others; others &= others - 1) {
 		uint32_t cpu = (uint32_t)__builtin_ctzll(others);
 
-		requests[cpu].fn = fn;
-		requests[cpu].arg = arg;
-		requests[cpu].pending = &pending;
+		requests[cpu].order = &order;
 		push_call(cpu, &requests[cpu]);
 	}
-	while (__atomic_load_n(&pending, __ATOMIC_ACQUIRE))
+	while (__atomic_load_n(&order.pending, __ATOMIC_ACQUIRE))
 		cpu_pause();
 }
 

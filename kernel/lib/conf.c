@@ -91,7 +91,8 @@ static char *file_in_line(char *line)
 
 bool conf_next_file(struct conf_text *t, char *path)
 {
-	char line[CONF_LINE_MAX + 1];
+	/* Too large for a stack; only the loader asks. */
+	static char line[CONF_LINE_MAX + 1];
 	const char *text, *found;
 	size_t n;
 
