@@ -211,6 +211,7 @@ enum exit_action exit_dispatch(struct vcpu *v)
 	reason = v->exit_reason;
 	if (reason == REASON_HANDLED) {
 		v->launched = 1;
+		stay_timer_end();
 		irq_enable();
 		pv_eoi_settle(v);
 		return EXIT_RESUME;
@@ -222,6 +223,11 @@ enum exit_action exit_dispatch(struct vcpu *v)
 		inject_save_vectoring(v);
 	}
 	sound = host_events(reason);
+	/*
+	 * Only now: a timer's function may wait for a lock, and the NMI may say
+	 * that this CPU has to stop because its holder has.
+	 */
+	stay_timer_end();
 	irq_enable();
 	pv_eoi_settle(v);
 	if (unlikely(!sound))

@@ -210,8 +210,9 @@ static void handle_transient(struct vcpu *v)
 }
 
 /*
- * One stay in guest mode. 0: an exit wants the slow path; -EAGAIN: a request
- * came first. Interrupts off at call and return.
+ * One stay in guest mode. 0: an exit wants the slow path; -EAGAIN: a request,
+ * a timer or another thread came first. Interrupts off at call and return. The
+ * stay ends with stay_timer_end(), after an exit in exit_dispatch().
  */
 static int guest_stay(struct vcpu *v)
 {
@@ -220,7 +221,7 @@ static int guest_stay(struct vcpu *v)
 	WRITE_ONCE(v->cpu, cpu_id());
 	/* Full barrier: pairs with the one in vcpu_request(). */
 	__atomic_store_n(&v->mode, VCPU_IN_GUEST, __ATOMIC_SEQ_CST);
-	if (READ_ONCE(v->requests) || !stay_timer_begin(v)) {
+	if (READ_ONCE(v->requests) || need_resched() || !stay_timer_begin(v)) {
 		err = -EAGAIN;
 	} else {
 		/* Now, because what is put into the VMCS must be entered. */
@@ -228,7 +229,6 @@ static int guest_stay(struct vcpu *v)
 		err = vmx_enter(v);
 	}
 	__atomic_store_n(&v->mode, VCPU_OUTSIDE, __ATOMIC_SEQ_CST);
-	stay_timer_end();
 	return err;
 }
 
@@ -241,12 +241,11 @@ static void run_once(struct vcpu *v)
 	stretch_end();
 	err = guest_stay(v);
 	stretch_begin();
-	if (err == -EAGAIN) {
-		irq_enable();
-		return;
-	}
 	if (err) {
+		stay_timer_end();
 		irq_enable();
+		if (err == -EAGAIN)
+			return;
 		vcpu_crash(v, "VM entry failed, VM-instruction error %u",
 			   vmcs_read32(VMCS_INSN_ERROR));
 		return;

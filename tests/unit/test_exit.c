@@ -81,8 +81,18 @@ void pv_eoi_take_back(struct vcpu *vcpu)
 	settled = true;
 }
 
+static bool stay_ended;
+
+void stay_timer_end(void)
+{
+	assert_false(irqs_enabled());
+	stay_ended = true;
+}
+
 enum mce_verdict mce_from_guest(void)
 {
+	/* No timer of the host comes before it. */
+	assert_false(stay_ended);
 	machine_checks++;
 	return mce_verdict;
 }
@@ -146,7 +156,10 @@ static enum exit_action dispatch(uint32_t reason)
 	enum exit_action act;
 
 	v.exit_reason = reason;
+	irq_disable();
+	stay_ended = false;
 	act = exit_dispatch(&v);
+	assert_true(stay_ended);
 	assert_true(irqs_enabled());
 	return act;
 }
