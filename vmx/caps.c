@@ -220,6 +220,7 @@ static const char *caps_read(struct vmx_controls *c, struct ept_caps *ept)
 		return problem;
 	controls_trim(c);
 	timer_read(c);
+	c->ibpb = cpuid(0, 0).eax >= 7 && (cpuid(7, 0).edx & BIT(26));
 	c->cr0_fixed0 = rdmsr(MSR_VMX_CR0_FIXED0);
 	c->cr0_fixed1 = rdmsr(MSR_VMX_CR0_FIXED1);
 	c->cr4_fixed0 = rdmsr(MSR_VMX_CR4_FIXED0);
@@ -292,6 +293,8 @@ static const char *difference(const struct vmx_controls *c)
 	if (c->xcr0_host != b->xcr0_host ||
 	    c->xsave_nbytes != b->xsave_nbytes || c->xsaveopt != b->xsaveopt)
 		return "equal XSAVE components and size on all CPUs";
+	if (c->ibpb != b->ibpb)
+		return "equal IBPB (CPUID.7:EDX[26]) on all CPUs";
 	return NULL;
 }
 

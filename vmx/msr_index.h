@@ -7,6 +7,7 @@
 #define MSR_PLATFORM_ID	    0x17u
 #define MSR_FEATURE_CONTROL 0x3au
 #define MSR_TSC_ADJUST	    0x3bu
+#define MSR_PRED_CMD	    0x49u
 #define MSR_UCODE_REV	    0x8bu
 #define MSR_PLATFORM_INFO   0xceu
 #define MSR_MISC_FEATURES   0x140u
@@ -18,6 +19,8 @@
 #define MSR_MTRR_FIX64K	    0x250u
 #define MSR_MTRR_FIX4K_LAST 0x26fu
 #define MSR_MTRR_DEF_TYPE   0x2ffu
+
+#define PRED_CMD_IBPB BIT(0)
 
 #define MSR_VMX_BASIC	       0x480u
 #define MSR_VMX_PINBASED       0x481u

@@ -21,9 +21,13 @@
 #include "kernel/lib/bug.h"
 #include "kernel/sync/percpu.h"
 #include "vmx/ept.h"
+#include "vmx/msr_index.h"
 #include "vmx/vcpu_priv.h"
+#include "vmx/vmx.h"
 
 static struct vcpu *loaded[MAX_CPUS]; /* [own CPU, interrupts off] */
+/* Whose vCPU was loaded last; VMs are never freed. [likewise] */
+static const struct vm *last_vm[MAX_CPUS];
 
 void vmcs_not_ours(void)
 {
@@ -69,6 +73,19 @@ static void fetch(struct vcpu *v)
 	BUG_ON(__atomic_load_n(&v->loaded_on, __ATOMIC_ACQUIRE) != VCPU_NO_CPU);
 }
 
+/*
+ * What one VM has taught this CPU's branch predictors must not steer the next
+ * one (Intel, "Speculative Execution Side Channel Mitigations", on IBPB).
+ */
+static void part_from_last_vm(uint32_t cpu, const struct vm *vm)
+{
+	if (likely(last_vm[cpu] == vm))
+		return;
+	last_vm[cpu] = vm;
+	if (vmx_controls.ibpb)
+		wrmsr(MSR_PRED_CMD, PRED_CMD_IBPB);
+}
+
 void vcpu_switch_in(void *arg)
 {
 	struct vcpu *v = arg;
@@ -79,6 +96,7 @@ void vcpu_switch_in(void *arg)
 	fetch(v);
 	if (loaded[cpu])
 		put_away(loaded[cpu]);
+	part_from_last_vm(cpu, v->vm);
 	vmcs_load(hpa_of(v->vmcs));
 	loaded[cpu] = v;
 	this_cpu()->vmcs_thread = this_cpu()->current;

@@ -58,7 +58,7 @@ static const struct fake_msr good[] = {
 };
 
 static struct fake_msr msrs[ARRAY_SIZE(good)];
-static uint32_t leaf1_ecx;
+static uint32_t leaf1_ecx, leaf7_edx, other_leaf7;
 static bool feature_control_faults;
 
 /* What CPU 1 has otherwise than CPU 0. */
@@ -97,6 +97,10 @@ bool wrmsr_safe(uint32_t index, uint64_t value)
 
 struct cpuid_regs cpuid(uint32_t leaf, uint32_t subleaf)
 {
+	if (leaf == 0)
+		return (struct cpuid_regs){ 0xd, 0, 0, 0 };
+	if (leaf == 7)
+		return (struct cpuid_regs){ 0, 0, 0, leaf7_edx };
 	if (leaf == 1)
 		return (struct cpuid_regs){ 0, 0, leaf1_ecx, 0 };
 	if (leaf == 0xd && subleaf == 0)
@@ -122,6 +126,7 @@ void smp_call(uint64_t mask, void (*fn)(void *arg), void *arg)
 	if (other_msr)
 		msr_find(other_msr)->value ^= other_bit;
 	xsave_nbytes += other_xsave;
+	leaf7_edx ^= other_leaf7;
 	fake_cpu_id = 1;
 	fn(arg);
 	fake_cpu_id = 0;
@@ -134,7 +139,7 @@ static int setup(void **state)
 	memcpy(msrs, good, sizeof(good));
 	leaf1_ecx = BIT(5) | BIT(26);
 	feature_control_faults = false;
-	other_msr = other_xsave = 0;
+	other_msr = other_xsave = leaf7_edx = other_leaf7 = 0;
 	xsave_nbytes = 832;
 	nr_cpus = 1;
 	fake_vmxon_result = 0;
@@ -210,6 +215,22 @@ static void each_missing_capability_is_named(void **state)
 		assert_non_null(strstr(vmx_missing(), cases[i].says));
 		assert_int_equal(fake_nr_vmxon, 0);
 	}
+}
+
+static void branch_barrier_is_used_where_all_cpus_have_it(void **state)
+{
+	struct config_host cfg = { 0 };
+
+	(void)state;
+	assert_int_equal(vmx_init(&cfg), 0);
+	assert_false(vmx_controls.ibpb);
+	leaf7_edx = BIT(26);
+	nr_cpus = 2;
+	assert_int_equal(vmx_init(&cfg), 0);
+	assert_true(vmx_controls.ibpb);
+	other_leaf7 = BIT(26);
+	assert_int_equal(vmx_init(&cfg), -ENODEV);
+	assert_non_null(strstr(vmx_missing(), "IBPB"));
 }
 
 static void no_vtx_at_all_is_named(void **state)
@@ -299,6 +320,8 @@ int main(void)
 		cmocka_unit_test_setup(a_timer_too_coarse_is_not_used, setup),
 		cmocka_unit_test_setup(missing_2m_leaves_are_lived_with, setup),
 		cmocka_unit_test_setup(each_missing_capability_is_named, setup),
+		cmocka_unit_test_setup(
+			branch_barrier_is_used_where_all_cpus_have_it, setup),
 		cmocka_unit_test_setup(no_vtx_at_all_is_named, setup),
 		cmocka_unit_test_setup(each_difference_between_cpus_is_named,
 				       setup),

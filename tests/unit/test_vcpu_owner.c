@@ -21,6 +21,7 @@
 #include "kernel/sched/thread_priv.h"
 #include "vmx/ept.h"
 #include "vmx/vcpu_priv.h"
+#include "vmx/vmx.h"
 
 #define NR_CPUS	    4u
 #define NR_VCPUS    7u
@@ -28,7 +29,8 @@
 #define FIRST_FRAME 0x100
 
 static struct stage2 s2;
-static struct vm vm = { .s2 = &s2 };
+static struct vm vm = { .s2 = &s2 }, other_vm = { .s2 = &s2 };
+struct vmx_controls vmx_controls = { .ibpb = true };
 static struct vcpu vcpus[NR_VCPUS];
 static struct thread threads[NR_VCPUS], service;
 static uint64_t registers[NR_CPUS]; /* stands for all that is lazy */
@@ -100,6 +102,16 @@ void fake_invept(uint64_t type, uint64_t eptp)
 }
 
 /* ---- the world around vcpu_owner.c ---- */
+
+static unsigned nr_barriers;
+
+void wrmsr(uint32_t msr, uint64_t value)
+{
+	assert_int_equal(msr, 0x49); /* IA32_PRED_CMD */
+	assert_int_equal(value, 1);
+	assert_true(fake_irqs_off);
+	nr_barriers++;
+}
 
 struct thread *thread_self(void)
 {
@@ -253,6 +265,34 @@ static void translations_go_where_the_vcpu_is_new(void **state)
 	assert_int_equal(nr_invepts, 4);
 }
 
+/* One per change of VM on this CPU, none between vCPUs of one VM. */
+static void branch_targets_do_not_pass_between_vms(void **state)
+{
+	(void)state;
+	vcpus[2].vm = &other_vm;
+	run(0, 0);
+	nr_barriers = 0;
+	run(1, 0);
+	run(0, 0);
+	assert_int_equal(nr_barriers, 0);
+	run(2, 0);
+	assert_int_equal(nr_barriers, 1);
+	/* Between the two no other VM was here. */
+	run(2, 1);
+	run(2, 0);
+	nr_barriers = 0;
+	vcpu_leave_cpu(&vcpus[2]);
+	run(2, 0);
+	assert_int_equal(nr_barriers, 0);
+	run(0, 0);
+	assert_int_equal(nr_barriers, 1);
+	/* A processor without the MSR is not asked. */
+	vmx_controls.ibpb = false;
+	run(2, 0);
+	vmx_controls.ibpb = true;
+	assert_int_equal(nr_barriers, 1);
+}
+
 static void take_place_of_0(uint32_t cpu)
 {
 	before_call = NULL;
@@ -330,6 +370,7 @@ int main(void)
 		T(coming_back_to_the_same_cpu_costs_nothing),
 		T(translations_go_where_the_vcpu_is_new),
 		T(state_may_be_put_away_before_the_call_arrives),
+		T(branch_targets_do_not_pass_between_vms),
 		T(foreign_vmcs_is_a_panic),
 		T(random_schedules),
 #undef T
