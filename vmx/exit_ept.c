@@ -18,6 +18,9 @@ static enum gspace_access access_of(uint64_t q)
 	return (q & EPTQ_FETCH) ? GA_EXEC : GA_READ;
 }
 
+/* A write by an instruction, not by the walk of the guest's page tables. */
+#define EPTQ_OWN_WRITE (EPTQ_WRITE | EPTQ_LINEAR_VALID | EPTQ_LINEAR)
+
 bool fast_ept_violation(struct vcpu *v)
 {
 	uint64_t q = vmcs_read_here(VMCS_EXIT_QUAL);
@@ -28,11 +31,12 @@ bool fast_ept_violation(struct vcpu *v)
 	if (unlikely((vmcs_read_here(VMCS_IDT_VECTORING_INFO) & INTR_VALID) ||
 		     (q & EPTQ_NMI_UNBLOCK)))
 		return false;
-	if (unlikely(at.raw == LAPIC_EOI_DEFAULT && (q & EPTQ_WRITE)))
+	if (unlikely(at.raw == LAPIC_EOI_DEFAULT &&
+		     (q & EPTQ_OWN_WRITE) == EPTQ_OWN_WRITE))
 		return fast_eoi(v, at);
 	if (gspace_fault(v->gs, gfn_of(at), access_of(q), GF_ATOMIC))
 		return false;
-	return exit_fast_done(v, REASON_EPT_VIOLATION);
+	return exit_fast_touched(v, REASON_EPT_VIOLATION);
 }
 
 #define INSN_MAX 15u

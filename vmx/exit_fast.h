@@ -6,12 +6,13 @@
  *
  * A handler that can't finish returns false with the guest's state untouched;
  * the slow path then starts the exit over. One that has finished ends in
- * exit_fast_done() or exit_fast_skip(). Handlers count here and must stay
- * small: a hypercall's round trip is 100 instructions.
+ * exit_fast_done(), exit_fast_touched() or exit_fast_skip(). Handlers count
+ * here and must stay small: a hypercall's round trip is 100 instructions.
  */
 #ifndef VMX_EXIT_FAST_H
 #define VMX_EXIT_FAST_H
 
+#include "kernel/sync/wait.h"
 #include "vmx/stay_timer.h"
 #include "vmx/vcpu_priv.h"
 
@@ -51,6 +52,20 @@ static ALWAYS_INLINE bool exit_fast_skip(struct vcpu *v, uint32_t reason)
 {
 	exit_skip_insn(vmcs_read_here(VMCS_EXIT_INSN_LEN));
 	return exit_fast_done(v, reason);
+}
+
+/*
+ * In place of exit_fast_done() after what may have armed a timer of this CPU or
+ * woken a thread that is queued here: a device's registers, say.
+ */
+static ALWAYS_INLINE bool exit_fast_touched(struct vcpu *v, uint32_t reason)
+{
+	stay_timer_follow(v);
+	if (likely(!need_resched()))
+		return exit_fast_done(v, reason);
+	v->exits[reason]++;
+	v->exit_reason = REASON_HANDLED;
+	return false;
 }
 
 typedef bool (*fast_handler)(struct vcpu *v);

@@ -21,14 +21,14 @@ static uint64_t size_mask(unsigned nbytes)
 }
 
 /* A 32-bit result clears the upper half, smaller ones merge. */
-static void set_rax(struct vcpu *v, uint64_t val, unsigned nbytes)
+static void set_reg(struct vcpu *v, enum reg r, uint64_t val, unsigned nbytes)
 {
 	uint64_t mask = size_mask(nbytes);
 
 	if (nbytes == 4)
-		v->gpr[REG_RAX] = val & mask;
+		v->gpr[r] = val & mask;
 	else
-		v->gpr[REG_RAX] = (v->gpr[REG_RAX] & ~mask) | (val & mask);
+		v->gpr[r] = (v->gpr[r] & ~mask) | (val & mask);
 }
 
 static enum exit_action io_register(struct vcpu *v, uint16_t port,
@@ -38,7 +38,7 @@ static enum exit_action io_register(struct vcpu *v, uint16_t port,
 
 	if (in) {
 		(void)devices_pio_read(v, port, nbytes, &val);
-		set_rax(v, val, nbytes);
+		set_reg(v, REG_RAX, val, nbytes);
 	} else {
 		(void)devices_pio_write(v, port, nbytes, val);
 	}
@@ -56,7 +56,8 @@ bool fast_io(struct vcpu *v)
 		return false;
 	if (q & IO_IN)
 		v->gpr[REG_RAX] = (v->gpr[REG_RAX] & ~0xffull) | val;
-	return exit_fast_skip(v, REASON_IO);
+	exit_skip_insn(vmcs_read_here(VMCS_EXIT_INSN_LEN));
+	return exit_fast_touched(v, REASON_IO);
 }
 
 /* One element of INS/OUTS at guest-linear a. As in vmx/mmio.h. */
@@ -86,34 +87,44 @@ static int io_element(struct vcpu *v, uint16_t port, unsigned nbytes, bool in,
  */
 #define STRING_BATCH 128u
 
+/* Linear addresses of other code than 64-bit code have 32 bits. */
+static uint64_t linear_mask(void)
+{
+	return (vmcs_read(VMCS_GUEST_EFER) & EFER_LMA) &&
+			       (vmcs_read32(VMCS_GUEST_CS_AR) & AR_LONG)
+		       ? ~0ull
+		       : size_mask(4);
+}
+
 static enum exit_action io_string(struct vcpu *v, uint16_t port,
 				  unsigned nbytes, bool in, bool rep)
 {
 	uint32_t info = vmcs_read32(VMCS_EXIT_INSN_INFO);
 	unsigned addr_nbytes = 2u << (info >> 7 & 7);
-	uint64_t mask = size_mask(addr_nbytes);
+	uint64_t mask = size_mask(addr_nbytes), linear = linear_mask();
 	enum reg index = in ? REG_RDI : REG_RSI;
+	uint64_t at = v->gpr[index] & mask;
+	uint64_t base = vmcs_read(VMCS_GUEST_LINEAR) - at;
 	uint64_t count = rep ? v->gpr[REG_RCX] & mask : 1, done = 0;
 	bool down = (vmcs_read(VMCS_GUEST_RFLAGS) & RFLAGS_DF) != 0;
 	uint64_t step = down ? -(uint64_t)nbytes : nbytes;
-	gva_t a = { vmcs_read(VMCS_GUEST_LINEAR) };
 	int err = 0;
 
 	while (done < count && done < STRING_BATCH) {
-		err = io_element(v, port, nbytes, in, a);
+		err = io_element(v, port, nbytes, in,
+				 (gva_t){ (base + at) & linear });
 		if (err)
 			break;
-		a.raw += step;
+		at = (at + step) & mask;
 		done++;
 	}
-	v->gpr[index] = (v->gpr[index] & ~mask) |
-			((v->gpr[index] + done * step) & mask);
-	if (rep)
-		v->gpr[REG_RCX] = (v->gpr[REG_RCX] & ~mask) |
-				  ((v->gpr[REG_RCX] - done) & mask);
+	if (done)
+		set_reg(v, index, at, addr_nbytes);
+	if (done && rep)
+		set_reg(v, REG_RCX, count - done, addr_nbytes);
 	if (err == -EOPNOTSUPP) {
 		vcpu_crash(v, "INS/OUTS at linear %#lx, where no memory is",
-			   a.raw);
+			   (base + at) & linear);
 		return EXIT_STOP_VM;
 	}
 	if (err || done < count)

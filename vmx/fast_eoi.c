@@ -69,5 +69,5 @@ bool fast_eoi(struct vcpu *v, gpa_t at)
 	if (!nbytes || !lapic_eoi_by_memory(v->lapic, at))
 		return false;
 	exit_skip_insn(nbytes);
-	return exit_fast_done(v, REASON_EPT_VIOLATION);
+	return exit_fast_touched(v, REASON_EPT_VIOLATION);
 }

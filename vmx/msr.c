@@ -310,11 +310,10 @@ bool fast_wrmsr(struct vcpu *v)
 
 	if (msr == MSR_TSC_DEADLINE) {
 		lapic_tsc_deadline_write(v->lapic, edx_eax(v));
-		stay_timer_renew(v);
-		return exit_fast_skip(v, REASON_WRMSR);
+	} else if (msr != MSR_X2APIC_EOI || v->pv_eoi_offered ||
+		   lapic_msr_write(v->lapic, msr, edx_eax(v))) {
+		return false;
 	}
-	if (msr == MSR_X2APIC_EOI && !v->pv_eoi_offered &&
-	    !lapic_msr_write(v->lapic, msr, edx_eax(v)))
-		return exit_fast_skip(v, REASON_WRMSR);
-	return false;
+	exit_skip_insn(vmcs_read_here(VMCS_EXIT_INSN_LEN));
+	return exit_fast_touched(v, REASON_WRMSR);
 }

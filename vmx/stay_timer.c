@@ -24,6 +24,7 @@ void stay_timer_renew(struct vcpu *v)
 	if ((int64_t)(end - now) < 0)
 		end = now - 1;
 	v->stay_end = (uint32_t)end;
+	v->stay_next = next;
 }
 
 bool stay_timer_begin(struct vcpu *v)

@@ -50,5 +50,12 @@ MUST_CHECK bool stay_timer_begin(struct vcpu *v);
 void stay_timer_end(void);
 /* During a stay this CPU's timers have changed. */
 void stay_timer_renew(struct vcpu *v);
+/* During a stay they may have. */
+static ALWAYS_INLINE void stay_timer_follow(struct vcpu *v)
+{
+	if (unlikely(timer_next_deadline() != v->stay_next) &&
+	    stay_timer_exists())
+		stay_timer_renew(v);
+}
 
 #endif

@@ -69,9 +69,8 @@ struct vcpu {
 	struct vm *vm;		 /* [const] */
 	struct lapic *lapic;	 /* [const] */
 	struct gspace *gs;	 /* [const] */
+	uint64_t stay_next;	 /* the host timer that stay_end follows */
 	uint32_t cpu;		 /* [atomic] where it is IN_GUEST */
-	uint32_t loaded_on;	 /* [atomic] CPU that has its state */
-	uint32_t host_cpu;	 /* CPU that the VMCS's host state is of */
 	uint32_t cpu_controls;	 /* the VMCS field, written when it changes */
 
 	/* Each slow exit: vmx/exit.c and inject.c. */
@@ -93,6 +92,8 @@ struct vcpu {
 	struct thread *thread;	   /* [kick_lock] NULL: not running */
 
 	/* When another vCPU had the processor: vcpu_owner.c, vcpu_state.c. */
+	uint32_t loaded_on;	/* [atomic] CPU that has its state */
+	uint32_t host_cpu;	/* CPU that the VMCS's host state is of */
 	uint32_t index;		/* [const] */
 	uint32_t vpid;		/* [const] */
 	hfn_t vmcs, msr_bitmap; /* [const] */
@@ -197,7 +198,8 @@ bool inject_wakes_halt(struct vcpu *v);
 
 /* ---- exit handlers; slow path, interrupts on ---- */
 typedef enum exit_action (*exit_handler)(struct vcpu *v);
-enum exit_action exit_dispatch(struct vcpu *v); /* vmx/exit.c */
+/* vmx/exit.c: after a stay, which it ends; interrupts are off, then on. */
+enum exit_action exit_dispatch(struct vcpu *v);
 enum exit_action exit_exception(struct vcpu *v);
 enum exit_action exit_cr_access(struct vcpu *v);
 enum exit_action exit_xsetbv(struct vcpu *v);

@@ -151,6 +151,29 @@ static void timer_armed_during_a_stay_ends_it(void **state)
 	stay_timer_end();
 }
 
+/* A device that was touched on the fast path may have armed or taken back. */
+static void stay_follows_the_next_timer(void **state)
+{
+	(void)state;
+	assert_true(stay_timer_begin(&v));
+	this_cpu()->timer_next = fake_tsc + 77;
+	stay_timer_follow(&v);
+	assert_true(stay_timer_load(&v));
+	assert_int_equal(end_of_stay(), fake_tsc + 77);
+	this_cpu()->timer_next = fake_tsc + 5000;
+	stay_timer_follow(&v);
+	assert_true(stay_timer_load(&v));
+	assert_int_equal(end_of_stay(), fake_tsc + 5000);
+	/* 10 ms count from the begin of the stay, not from here. */
+	this_cpu()->timer_next = UINT64_MAX;
+	stay_timer_follow(&v);
+	fake_tsc += 100;
+	stay_timer_follow(&v);
+	assert_true(stay_timer_load(&v));
+	assert_int_equal(end_of_stay(), fake_tsc - 100 + 10000000);
+	stay_timer_end();
+}
+
 static void without_the_timer_the_apic_serves(void **state)
 {
 	(void)state;
@@ -174,6 +197,7 @@ int main(void)
 		T(what_is_due_is_run_in_the_place_of_a_stay),
 		T(short_exits_do_not_stretch_it),
 		T(timer_armed_during_a_stay_ends_it),
+		T(stay_follows_the_next_timer),
 		T(without_the_timer_the_apic_serves),
 #undef T
 	};
