@@ -79,7 +79,10 @@ static enum exit_action mmio(struct vcpu *v, gpa_t at, bool write)
 			   insn[5], a.insn_nbytes);
 		return EXIT_STOP_VM;
 	}
-	vmcs_write(VMCS_GUEST_RFLAGS, a.rflags);
+	/* Not RF: a fault of the other operand may have set it meanwhile. */
+	vmcs_write(VMCS_GUEST_RFLAGS,
+		   (a.rflags & ~RFLAGS_RF) |
+			   (vmcs_read(VMCS_GUEST_RFLAGS) & RFLAGS_RF));
 	if (!a.done) /* REP: more iterations after re-entry */
 		return EXIT_RESUME;
 	v->insn_len = a.length;

@@ -30,6 +30,7 @@ static struct vcpu v;
 static int fault_result;
 static enum gspace_access asked;
 static unsigned flags_seen;
+static bool sets_rf;
 static bool emulated, emulated_write, waited, crashed;
 
 int gspace_fault(struct gspace *gs, gfn_t g, enum gspace_access a,
@@ -80,7 +81,11 @@ int mmio_emulate(struct vcpu *vcpu, struct mmio_access *a)
 	(void)vcpu;
 	emulated = true;
 	emulated_write = a->is_write;
-	a->done = true;
+	/* The other operand of a MOVS faulted: inject.c sets RF. */
+	if (sets_rf)
+		vmcs_write(VMCS_GUEST_RFLAGS, a->rflags | RFLAGS_RF);
+	a->rflags |= 1;
+	a->done = !sets_rf;
 	a->length = 5;
 	return 0;
 }
@@ -242,6 +247,18 @@ static void only_an_instruction_ends_an_interrupt(void **state)
 	assert_int_equal(nr_eois, 1);
 }
 
+static void fault_of_the_other_operand_keeps_rf(void **state)
+{
+	(void)state;
+	fault_result = -ENOENT;
+	reset(EPTQ_READ | LINEAR);
+	vmcs_write(VMCS_GUEST_RFLAGS, 2);
+	sets_rf = true;
+	assert_int_equal(exit_ept_violation(&v), EXIT_RESUME);
+	sets_rf = false;
+	assert_int_equal(vmcs_read(VMCS_GUEST_RFLAGS), RFLAGS_RF | 3);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -249,6 +266,7 @@ int main(void)
 		cmocka_unit_test(what_the_access_is),
 		cmocka_unit_test(iret_that_met_a_hole_blocks_nmis_again),
 		cmocka_unit_test(only_an_instruction_ends_an_interrupt),
+		cmocka_unit_test(fault_of_the_other_operand_keeps_rf),
 		cmocka_unit_test(the_fast_path_takes_only_the_plain_case),
 	};
 
