@@ -144,4 +144,17 @@ static inline unsigned world_seed(void)
 	return seed;
 }
 
+/* Statistics, whose states add up to the size. */
+static inline struct gspace_stats stats_of(struct gspace *gs)
+{
+	struct gspace_stats st;
+	uint64_t sum = 0;
+
+	gspace_get_stats(gs, &st);
+	for (unsigned s = 0; s < PG_NR_STATES; s++)
+		sum += st.state[s];
+	assert_int_equal(sum, st.size);
+	return st;
+}
+
 #endif
