@@ -30,6 +30,7 @@ PYTEST = ["/usr/bin/python3", "-m", "pytest", "-p", "no:cacheprovider"]
 NOTHING_COLLECTED = 5   # pytest's exit code
 AT_ONCE = min(2, os.cpu_count() or 1)   # an emulator takes a CPU and 2 GiB
 DURATIONS = BUILD / "emu-durations.txt"
+FIRST_DURATIONS = TOP / "tests" / "emu" / "durations.txt"   # for a first run
 
 
 class Tally:
@@ -120,10 +121,13 @@ def collect(select):
 
 
 def durations():
-    """Seconds that each scenario took when it passed last."""
+    """Seconds that each scenario took when it passed last: here, or else where
+    the committed figures were taken."""
     known = {}
-    if DURATIONS.exists():
-        for line in DURATIONS.read_text(encoding="utf-8").splitlines():
+    for path in FIRST_DURATIONS, DURATIONS:
+        if not path.exists():
+            continue
+        for line in path.read_text(encoding="utf-8").splitlines():
             seconds, name = line.split(None, 1)
             known[name] = float(seconds)
     return known

@@ -293,7 +293,9 @@ class Machine:
         self._guest_prompt()
         self.mark()
         self.send(command + "; echo exit=$?\r")
-        self.expect(r"echo exit=\$\?\n", timeout)
+        # The guest's line editor may break the line anywhere in it.
+        self.expect(r"\n?".join(map(re.escape, "echo exit=$?")) + r"\n",
+                    timeout)
         start = self.pos
         m = self.expect(r"^exit=(\d+)$", timeout)
         out = self.screen.text[start:m.start()]
