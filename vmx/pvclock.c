@@ -51,23 +51,38 @@ static void scale_of(uint64_t khz, uint32_t *mul, int8_t *shift)
 	*shift = s;
 }
 
+static int write_version(struct vcpu *v, gpa_t at, uint32_t version)
+{
+	v->pvclock_version = version;
+	/* x86 keeps the order of stores; the compiler must as well. */
+	barrier();
+	return guest_write(v->gs, at, &version, sizeof(version));
+}
+
+/*
+ * Another vCPU may read the page meanwhile: what lies between two even
+ * versions is not believed. An attempt that failed left an odd one.
+ */
 static int write_page(struct vcpu *v, uint8_t extra_flags)
 {
-	struct pvclock_page p = { .version = (uint32_t)++v->pvclock_version };
+	/* TSC_ADJUST moves only this vCPU's TSC; its clock must not jump. */
+	struct pvclock_page p = {
+		.version = (uint32_t)v->pvclock_version | 1,
+		.tsc_timestamp = v->tsc_adjust,
+		.flags = (uint8_t)(PVCLOCK_TSC_STABLE | extra_flags),
+	};
 	gpa_t at = gpa(v->pvclock_msr & ~PVCLOCK_ENABLE);
 	int err;
 
 	scale_of(tsc_khz, &p.tsc_to_system_mul, &p.tsc_shift);
-	/*
-	 * TSC_ADJUST moves only this vCPU's TSC; its clock must not jump.
-	 */
-	p.tsc_timestamp = v->tsc_adjust;
-	p.flags = (uint8_t)(PVCLOCK_TSC_STABLE | extra_flags);
+	err = write_version(v, at, p.version);
+	if (err)
+		return err;
+	barrier();
 	err = guest_write(v->gs, at, &p, sizeof(p));
 	if (err)
 		return err;
-	p.version = (uint32_t)++v->pvclock_version;
-	return guest_write(v->gs, at, &p.version, sizeof(p.version));
+	return write_version(v, at, p.version + 1);
 }
 
 static int write_wall_clock(struct vcpu *v, uint64_t val)

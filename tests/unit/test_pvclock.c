@@ -22,6 +22,8 @@ static struct vcpu v;
 static int write_err;
 static unsigned nr_writes, nr_waits;
 static bool called, memory_comes;
+static uint32_t version; /* in the guest's page */
+static bool torn;	 /* contents changed under an even version */
 
 uint64_t clock_boot_epoch(void)
 {
@@ -31,11 +33,14 @@ uint64_t clock_boot_epoch(void)
 int guest_write(struct gspace *gs, gpa_t a, const void *src, uint64_t nbytes)
 {
 	(void)gs;
-	(void)src;
-	(void)nbytes;
 	assert_int_equal(a.raw & ~0x1full, 0x5000);
-	nr_writes += !write_err;
-	return write_err;
+	if (write_err)
+		return write_err;
+	nr_writes++;
+	if (nbytes > sizeof(version) && !(version & 1))
+		torn = true;
+	version = *(const uint32_t *)src;
+	return 0;
 }
 
 void gspace_wait_memory(struct gspace *gs, bool (*stop)(void *arg), void *arg)
@@ -67,6 +72,8 @@ static void clock_on(void)
 	called = false;
 	memory_comes = true;
 	nr_waits = 0;
+	version = 0;
+	torn = false;
 	assert_int_equal(pvclock_write_msr(&v, MSR_KVM_SYSTEM_TIME, 0x5001), 0);
 	nr_writes = 0;
 }
@@ -94,7 +101,10 @@ static void an_update_waits_for_memory(void **state)
 	write_err = -ENOMEM;
 	pvclock_update(&v, true);
 	assert_int_equal(nr_waits, 1);
-	assert_int_equal(nr_writes, 2);
+	assert_int_equal(nr_writes, 3);
+	assert_int_equal(version % 2, 0);
+	assert_int_equal(version, 4);
+	assert_false(torn);
 	assert_int_equal(v.pvclock_msr, 0x5001);
 	assert_int_equal(v.requests, 0);
 }
