@@ -229,8 +229,7 @@ static void start(struct vm *vm)
 		set_down(vm, VM_OFF, -ECANCELED, "killed while it started");
 		return;
 	}
-	log_guest(&vm->log, LOG_ERR, "vm", "vm=%s does not start: %s",
-		  vm->cfg->name, why);
+	log_err("vm", "vm=%s does not start: %s", vm->cfg->name, why);
 	set_down(vm, VM_OFF, err, why);
 }
 
@@ -263,8 +262,9 @@ static bool restart_is_futile(struct vm *vm)
 	if (!futile)
 		return false;
 	vm->nr_short = 0;
-	log_guest(&vm->log, LOG_WARN, "vm",
-		  "vm=%s not restarted: its runs are too short", vm->cfg->name);
+	/* Once until the administrator starts it: no limit may swallow it. */
+	log_warn("vm", "vm=%s not restarted: its runs are too short",
+		 vm->cfg->name);
 	return true;
 }
 
