@@ -144,7 +144,8 @@ def test_vcpus_keep_their_state(cpus):
 def test_memory_taken_apart_becomes_large_leaves_again():
     """What the balloon took apart is put together by copying while two CPUs
     of the guest check and change it."""
-    conf = "[host]\n" + section("collapse", "vcpus = 2\n")
+    conf = "[host]\n" + section("collapse",
+                                "vcpus = 2\ncmdline = mticks=600\n")
     with Machine(conf, {"collapse.elf": micro("collapse")}, cpus=2,
                  mem_mib=512) as m:
         m.boot()
@@ -152,10 +153,10 @@ def test_memory_taken_apart_becomes_large_leaves_again():
         splits = collapses = 0
         while True:
             stats = m.cmd_json("stats collapse")
-            if stats["state"] == "off":
-                break
             splits = max(splits, stats["memory"]["splits"])
             collapses = max(collapses, stats["memory"]["collapses"])
+            if stats["state"] == "off":
+                break
             m.drain(1)
         assert m.vm("collapse")["debug_exit_value"] == 0
         assert splits >= 8
