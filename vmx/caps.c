@@ -21,6 +21,7 @@
 #include "vmx/msr_index.h"
 #include "vmx/vmcs.h"
 #include "vmx/vmx_insn.h"
+#include "vmx/xsavec.h"
 
 struct vmx_controls vmx_controls;
 
@@ -375,6 +376,20 @@ static int say_missing(uint32_t cpu, const char *what)
 	return -ENODEV;
 }
 
+static void try_xsavec(void)
+{
+	uint64_t flags;
+
+	if (!vmx_controls.xcr0_host || !(cpuid(0xd, 1).eax & BIT(1)))
+		return;
+	flags = irq_save();
+	vmx_controls.xsavec = xsavec_is_sound();
+	irq_restore(flags);
+	if (!vmx_controls.xsavec)
+		log_warn("vmx", "XSAVEC does not write what XRSTOR reads: "
+				"guests don't get it");
+}
+
 int vmx_init(const struct config_host *cfg)
 {
 	uint64_t others;
@@ -396,6 +411,7 @@ int vmx_init(const struct config_host *cfg)
 	for (i = 1; i < nr_cpus; i++)
 		if (cpu_result[i])
 			return say_missing(i, cpu_problem[i]);
+	try_xsavec();
 	log_info("vmx", "cpus=%u ept_2m=%u ept_1g=%u ad=%u xcr0=%#lx", nr_cpus,
 		 ept_caps.leaf_2m, ept_caps.leaf_1g, ept_caps.accessed_dirty,
 		 vmx_controls.xcr0_host);

@@ -48,8 +48,9 @@
 /* AVX512_4VNNIW, 4FMAPS, FSRM, VP2INTERSECT. */
 #define L7_EDX_ALLOW (BIT(2) | BIT(3) | BIT(4) | BIT(8))
 
-#define LD1_EAX_ALLOW 7u     /* XSAVEOPT, XSAVEC, XGETBV(1); no XSAVES */
-#define LE1_ECX_ALLOW 0x121u /* LAHF, LZCNT(ABM), PREFETCHW */
+#define LD1_EAX_ALLOW  7u /* XSAVEOPT, XSAVEC, XGETBV(1); no XSAVES */
+#define LD1_EAX_XSAVEC 2u
+#define LE1_ECX_ALLOW  0x121u /* LAHF, LZCNT(ABM), PREFETCHW */
 /* SYSCALL NX 1GPAGES RDTSCP LM, and on AMD-style leaves nothing else. */
 #define LE1_EDX_ALLOW (BIT(11) | BIT(20) | BIT(26) | BIT(27) | BIT(29))
 
@@ -160,6 +161,8 @@ static void add_xsave(struct vcpu *v)
 		return;
 	add(v, 0xd, 0, true, r);
 	r = (struct cpuid_regs){ cpuid(0xd, 1).eax & LD1_EAX_ALLOW, 0, 0, 0 };
+	if (!vmx_controls.xsavec)
+		r.eax &= ~LD1_EAX_XSAVEC;
 	add(v, 0xd, 1, true, r);
 	for (i = 2; i < 10; i++)
 		if (all & BIT(i)) {

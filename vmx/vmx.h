@@ -50,7 +50,8 @@ struct vmx_controls {
 	uint64_t xcr0_host;    /* components that guests may enable */
 	uint32_t xsave_nbytes; /* area for all of them */
 	bool xsaveopt;
-	bool ibpb; /* IA32_PRED_CMD can forget branch targets */
+	bool xsavec; /* guests may have it: vmx/xsavec.h */
+	bool ibpb;   /* IA32_PRED_CMD can forget branch targets */
 };
 extern struct vmx_controls vmx_controls;
 
