@@ -310,7 +310,8 @@ static const char *vmx_operation_enter(const struct vmx_controls *c,
 	*(uint32_t *)hpa_to_ptr(region) = c->revision;
 	if (!vmx_on(region))
 		return NULL;
-	/* CR4.VMXE is how vmx_cpu_off() knows that there is VMX to leave. */
+	/* CR4.VMXE is how vmx_cpu_off() knows that there may be VMX to leave.
+	 */
 	write_cr4(cr4);
 	write_cr0(cr0);
 	return "VMXON (it failed)";
@@ -420,10 +421,9 @@ int vmx_init(const struct config_host *cfg)
 
 void vmx_cpu_off(void)
 {
-	if (read_cr4() & CR4_VMXE) {
-		vmx_off();
+	/* CR4.VMXE can't be cleared in VMX operation (SDM, "MOV to CR4"). */
+	if (read_cr4() & CR4_VMXE && vmx_off())
 		write_cr4(read_cr4() & ~CR4_VMXE);
-	}
 }
 
 /* INIT does not get through to a CPU in VMX operation. */

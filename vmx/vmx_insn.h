@@ -109,9 +109,27 @@ MUST_CHECK static inline int vmx_on(hpa_t region)
 	return failed ? -5 : 0;
 }
 
-static inline void vmx_off(void)
+/*
+ * True: this CPU is out of VMX operation. It may have been before: an NMI that
+ * stops the CPU can come on either side of VMXON or VMXOFF, and can't tell. So
+ * the #UD that VMXOFF is then counts as success (kernel/cpu/trap.c goes on
+ * behind the instruction, with the flags from before it). IRET from the #UD
+ * lets NMIs in again; who is stopping for good does not mind. False: a monitor
+ * in SMM does not let go.
+ */
+MUST_CHECK static inline bool vmx_off(void)
 {
-	__asm__ volatile("vmxoff" ::: "cc", "memory");
+	bool out;
+
+	__asm__ volatile("test %%rsp, %%rsp\n"
+			 "1:\tvmxoff\n"
+			 "2:\t.pushsection .rodata.fixups, \"a\"\n\t"
+			 ".quad 1b, 2b\n\t"
+			 ".popsection"
+			 : "=@cca"(out)
+			 :
+			 : "memory");
+	return out;
 }
 
 static inline void vmcs_clear(hpa_t region)

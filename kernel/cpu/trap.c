@@ -31,7 +31,11 @@ struct fixup {
 };
 
 extern const uint64_t trap_stubs[256];
-extern const struct fixup trap_fixups[];
+/*
+ * Whoever has an instruction that may fault adds its addresses to the section
+ * .rodata.fixups (linker.ld).
+ */
+extern const struct fixup trap_fixups[], trap_fixups_end[];
 
 static struct idt_gate idt[256] ALIGNED(4096); /* [const after boot] */
 
@@ -101,7 +105,7 @@ void trap_init_cpu(void)
 
 static bool fix_up(struct trap_frame *f)
 {
-	for (const struct fixup *x = trap_fixups; x->insn; x++) {
+	for (const struct fixup *x = trap_fixups; x < trap_fixups_end; x++) {
 		if (x->insn == f->rip) {
 			f->rip = x->resume;
 			return true;
@@ -126,7 +130,7 @@ void trap_dispatch(struct trap_frame *f)
 			on_nmi();
 		return;
 	}
-	if (f->vector == TRAP_GP && fix_up(f))
+	if ((f->vector == TRAP_GP || f->vector == TRAP_UD) && fix_up(f))
 		return;
 	if (f->vector == TRAP_MC) {
 		mce_trap(f);

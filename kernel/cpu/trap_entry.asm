@@ -102,9 +102,7 @@ trap_stubs:
 %assign v v+1
 %endrep
 
-; Instructions that may fault, and where to go on: pairs, ended by 0.
-global trap_fixups
-trap_fixups:
+; Instructions that may fault, and where to go on; others add theirs.
+section .rodata.fixups alloc noexec nowrite align=8
 	dq	rdmsr_insn, msr_failed
 	dq	wrmsr_insn, msr_failed
-	dq	0, 0

@@ -101,6 +101,20 @@ def test_refused_unless_configured():
         m.audit()
 
 
+def test_outside_vmx_operation():
+    """An NMI that stops a CPU may come between CR4.VMXE and VMXON: VMXOFF is
+    #UD there, and the CPU stops all the same."""
+    with Machine(REBOOT, cpus=2, may_panic=True, reboot=True) as m:
+        provoke(m, "outside")
+        start = m.expect("PANIC: debug: outside VMX operation",
+                         REPORT_S).start()
+        m.expect("^panic: rebooting$", REPORT_S)
+        text = m.screen.text[start:]
+        assert "other CPUs stopped: 1" in text, text
+        assert "again" not in text and "does not answer" not in text, text
+        m.drain(5)
+
+
 GUEST = """
 [vm flood]
 kernel = uart_flood.elf

@@ -151,6 +151,8 @@ static int setup(void **state)
 	nr_cpus = 1;
 	fake_vmxon_result = 0;
 	fake_nr_vmxon = 0;
+	fake_in_vmx = fake_smm_holds_vmx = false;
+	fake_before_vmxon = NULL;
 	fake_cr0 = 0x80010001;
 	fake_cr4 = 0x20;
 	return 0;
@@ -261,6 +263,57 @@ static void no_vtx_at_all_is_named(void **state)
 	assert_int_equal(fake_cr4 & ~(uint64_t)CR4_OSXSAVE, 0x20);
 }
 
+/* ---- the end, which may come at any moment ---- */
+
+static jmp_buf stopped;
+
+/* What the NMI of a panic does to this CPU (kernel/cpu/stop.c). */
+static void stop_for_good(void)
+{
+	vmx_cpu_off();
+	longjmp(stopped, 1);
+}
+
+static void a_cpu_that_is_stopped_before_vmxon_stops(void **state)
+{
+	struct config_host cfg = { 0 };
+
+	(void)state;
+	fake_before_vmxon = stop_for_good;
+	if (!setjmp(stopped))
+		(void)!vmx_init(&cfg);
+	assert_int_equal(fake_nr_vmxon, 0);
+	assert_false(fake_cr4 & CR4_VMXE);
+}
+
+static void vmx_operation_is_left_once_or_twice(void **state)
+{
+	struct config_host cfg = { 0 };
+
+	(void)state;
+	vmx_cpu_off();
+	assert_int_equal(vmx_init(&cfg), 0);
+	vmx_cpu_off();
+	assert_false(fake_in_vmx || fake_cr4 & CR4_VMXE);
+	vmx_cpu_off();
+	/* Stopped between VMXOFF and CR4, and stops again. */
+	fake_cr4 |= CR4_VMXE;
+	vmx_cpu_off();
+	assert_false(fake_cr4 & CR4_VMXE);
+}
+
+/* Clearing CR4.VMXE in VMX operation is #GP. */
+static void who_may_not_leave_keeps_vmxe(void **state)
+{
+	struct config_host cfg = { 0 };
+
+	(void)state;
+	assert_int_equal(vmx_init(&cfg), 0);
+	fake_smm_holds_vmx = true;
+	vmx_cpu_off();
+	assert_true(fake_in_vmx && fake_cr4 & CR4_VMXE);
+}
+
 static void each_difference_between_cpus_is_named(void **state)
 {
 	static const struct {
@@ -330,6 +383,11 @@ int main(void)
 		cmocka_unit_test_setup(
 			branch_barrier_is_used_where_all_cpus_have_it, setup),
 		cmocka_unit_test_setup(no_vtx_at_all_is_named, setup),
+		cmocka_unit_test_setup(a_cpu_that_is_stopped_before_vmxon_stops,
+				       setup),
+		cmocka_unit_test_setup(vmx_operation_is_left_once_or_twice,
+				       setup),
+		cmocka_unit_test_setup(who_may_not_leave_keeps_vmxe, setup),
 		cmocka_unit_test_setup(each_difference_between_cpus_is_named,
 				       setup),
 	};

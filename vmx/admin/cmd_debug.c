@@ -21,6 +21,7 @@
 #include "vmx/vcpu.h"
 #include "vmx/vmcs.h"
 #include "vmx/vmx.h"
+#include "vmx/vmx_insn.h"
 
 /* Long enough for every CPU to be where the test wants it. */
 #define SETTLE_NS 20000000ull
@@ -183,15 +184,30 @@ static void panic_exit(void)
 	WRITE_ONCE(vmx_exit_probe, panic_probe);
 }
 
+static void leave_vmx(void *arg)
+{
+	(void)arg;
+	BUG_ON(!vmx_off());
+}
+
+/* As if it came between CR4.VMXE and VMXON on every CPU. */
+static void panic_outside(void)
+{
+	smp_call(~0ull, leave_vmx, NULL);
+	leave_vmx(NULL);
+	panic("debug: outside VMX operation");
+}
+
 static const struct {
 	const char *name;
 	void (*fn)(void);
 } ways[] = {
-	{ "thread", panic_thread }, { "fault", panic_fault },
-	{ "irq", panic_irq },	    { "nmi", panic_nmi },
-	{ "lock", panic_lock },	    { "all", panic_all },
-	{ "again", panic_again },   { "deaf", panic_deaf },
-	{ "flood", panic_flood },   { "exit", panic_exit },
+	{ "thread", panic_thread },   { "fault", panic_fault },
+	{ "irq", panic_irq },	      { "nmi", panic_nmi },
+	{ "lock", panic_lock },	      { "all", panic_all },
+	{ "again", panic_again },     { "deaf", panic_deaf },
+	{ "flood", panic_flood },     { "exit", panic_exit },
+	{ "outside", panic_outside },
 };
 
 static int cmd_panic(const struct shell_args *a)
@@ -309,9 +325,9 @@ static int cmd_mce(const struct shell_args *a)
 }
 
 static const char *const mce_words[] = { "used", "unused", "lost", NULL };
-static const char *const panic_words[] = { "thread", "fault", "irq",   "nmi",
-					   "lock",   "all",   "again", "deaf",
-					   "flood",  "exit",  NULL };
+static const char *const panic_words[] = { "thread", "fault", "irq",	 "nmi",
+					   "lock",   "all",   "again",	 "deaf",
+					   "flood",  "exit",  "outside", NULL };
 
 const struct shell_cmd debug_cmds[] = {
 	{ "mce", "mce used|unused NAME\nmce lost", "simulate a machine check",
@@ -326,7 +342,8 @@ const struct shell_cmd debug_cmds[] = {
 	  "WHERE: thread, fault, irq, nmi, lock (under the log's lock), all\n"
 	  "(every CPU at once), again (within the report), deaf (a CPU that\n"
 	  "can't be stopped), flood (while others print), exit (in a guest's\n"
-	  "exit handler). Needs debug_commands = yes in [host].\n",
+	  "exit handler), outside (while VMX operation is being entered). Needs\n"
+	  "debug_commands = yes in [host].\n",
 	  .run = cmd_panic, .args = { { .words = panic_words } } },
 };
 const size_t nr_debug_cmds = ARRAY_SIZE(debug_cmds);

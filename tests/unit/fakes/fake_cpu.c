@@ -68,6 +68,8 @@ WEAK void irq_enable_and_halt(void)
 _Thread_local struct fake_vmcs fake_vmcs;
 WEAK unsigned fake_nr_vmxon;
 WEAK int fake_vmxon_result;
+WEAK bool fake_in_vmx, fake_smm_holds_vmx;
+WEAK void (*fake_before_vmxon)(void);
 
 WEAK void vmcs_not_ours(void)
 {

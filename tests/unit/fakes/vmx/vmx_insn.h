@@ -76,16 +76,26 @@ static inline void vmcs_write(enum vmcs_field field, uint64_t value)
 
 extern unsigned fake_nr_vmxon;
 extern int fake_vmxon_result;
+extern bool fake_in_vmx, fake_smm_holds_vmx;
+/* If set: what happens to this CPU before its next VMXON. */
+extern void (*fake_before_vmxon)(void);
 
 static inline int vmx_on(hpa_t region)
 {
 	(void)region;
+	if (fake_before_vmxon)
+		fake_before_vmxon();
 	fake_nr_vmxon++;
+	fake_in_vmx = !fake_vmxon_result;
 	return fake_vmxon_result;
 }
 
-static inline void vmx_off(void)
+static inline bool vmx_off(void)
 {
+	if (fake_in_vmx && fake_smm_holds_vmx)
+		return false;
+	fake_in_vmx = false;
+	return true;
 }
 
 void fake_vmclear(uint64_t region);
