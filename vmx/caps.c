@@ -354,6 +354,14 @@ static void cpu_enter_call(void *arg)
 	cpu_result[cpu] = cpu_problem[cpu] ? -ENODEV : 0;
 }
 
+/* On each CPU of the mask, wherever the calling thread runs. */
+static void enter_on(uint64_t cpu_mask)
+{
+	smp_call(cpu_mask & ~BIT(cpu_id()), cpu_enter_call, NULL);
+	if (cpu_mask & BIT(cpu_id()))
+		cpu_enter_call(NULL);
+}
+
 static int regions_alloc(void)
 {
 	uint32_t i;
@@ -393,7 +401,6 @@ static void try_xsavec(void)
 
 int vmx_init(const struct config_host *cfg)
 {
-	uint64_t others;
 	uint32_t i;
 	int err;
 
@@ -404,11 +411,10 @@ int vmx_init(const struct config_host *cfg)
 			 sizeof(missing_text));
 		return err;
 	}
-	cpu_enter_call(NULL);
+	enter_on(BIT(0));
 	if (cpu_result[0])
 		return say_missing(0, cpu_problem[0]);
-	others = (nr_cpus == 64 ? ~0ull : BIT(nr_cpus) - 1) & ~1ull;
-	smp_call(others, cpu_enter_call, NULL);
+	enter_on((nr_cpus == 64 ? ~0ull : BIT(nr_cpus) - 1) & ~BIT(0));
 	for (i = 1; i < nr_cpus; i++)
 		if (cpu_result[i])
 			return say_missing(i, cpu_problem[i]);

@@ -9,7 +9,7 @@
  * True if the processor's XSAVEC puts AVX's component where the
  * compacted form has it: right behind the header (SDM Vol. 1, "Extended Region
  * of an XSAVE Area"). An emulator is known whose does not, and whose guests
- * lost registers at each task switch. Boot CPU, before any vCPU runs: vector
+ * lost registers at each task switch. Before any vCPU runs: vector
  * registers are overwritten and left in their initial state. The processor has
  * XSAVEC, and XCR0 is set.
  */

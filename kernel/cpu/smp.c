@@ -20,6 +20,7 @@
 #include "kernel/sync/log.h"
 #include "kernel/sync/percpu.h"
 #include "kernel/sync/spinlock.h"
+#include "kernel/sync/wait.h"
 #include "mm/heap.h"
 #include "mm/hostpt.h"
 #include "mm/init.h"
@@ -32,6 +33,7 @@
 #define INIT_DELAY_US	  10000u
 #define STARTUP_DELAY_US  200u
 #define ONLINE_TIMEOUT_US 1000000u
+#define LOOK_US		  50u /* between two looks whether it is there */
 
 #define XAPIC_ID_MAX 254u /* 255 means everybody */
 
@@ -113,12 +115,13 @@ void cpu_init_features(void)
 
 /* ---- starting the others ---- */
 
-static void delay_us(uint32_t us)
+/* The caller may go on on another CPU: one that it has just started. */
+static void sleep_us(uint32_t us)
 {
 	uint64_t end = rdtsc() + tsc_khz * us / 1000;
 
 	while (rdtsc() < end)
-		cpu_pause();
+		thread_park_until(end);
 }
 
 /* The first C code of an AP, on its own stack, on the low root. */
@@ -164,7 +167,7 @@ static bool wait_joined(uint32_t us)
 	while (rdtsc() < end) {
 		if (ap_is(AP_JOINED))
 			return true;
-		cpu_pause();
+		sleep_us(LOOK_US);
 	}
 	return false;
 }
@@ -184,7 +187,7 @@ static bool refuse(uint32_t apic)
 	if (ap_is(AP_JOINED))
 		return true;
 	apic_send_init(apic);
-	delay_us(INIT_DELAY_US);
+	sleep_us(INIT_DELAY_US);
 	return false;
 }
 
@@ -199,7 +202,7 @@ MUST_CHECK static int alloc_stacks(uint32_t id, void **stack_top)
 
 /*
  * Time is the TSC, on whatever CPU one asks: the AP's reading must lie between
- * the boot CPU's before it was started and now.
+ * what was read before it was started and now.
  */
 static void check_tsc(uint32_t apic, uint64_t before)
 {
@@ -228,7 +231,7 @@ static bool start_one(hpa_t page, uint32_t id, uint32_t apic)
 	__atomic_store_n(&ap_start->state, AP_ASKED, __ATOMIC_SEQ_CST);
 	/* The AP may start running while nr_cpus still leaves it out. */
 	apic_send_init(apic);
-	delay_us(INIT_DELAY_US);
+	sleep_us(INIT_DELAY_US);
 	apic_send_startup(apic, vector);
 	if (wait_joined(STARTUP_DELAY_US))
 		return true;
@@ -267,13 +270,14 @@ void smp_init(const struct boot_cpu *list, uint32_t nr, uint32_t max_cpus)
 	uint32_t limit =
 		min(max_cpus ? max_cpus : MAX_CPUS, (uint32_t)MAX_CPUS);
 	hpa_t page = hpa(0);
+	uint32_t boot_apic = apic_id(); /* before another may run this */
 	int err = 0;
 
 	irq_register(IRQ_VEC_CALL, call_interrupt);
 	for (uint32_t i = 0; i < nr && nr_cpus < limit && !err; i++) {
 		uint64_t before;
 
-		if (!(list[i].flags & 1) || list[i].apic_id == apic_id())
+		if (!(list[i].flags & 1) || list[i].apic_id == boot_apic)
 			continue;
 		if (list[i].apic_id > XAPIC_ID_MAX && !apic_is_x2()) {
 			log_warn("smp", "apic_id=%u needs x2APIC: left out",

@@ -26,7 +26,8 @@ void cpu_init_features(void);
 /*
  * Starts the other CPUs of `cpus`, at most max_cpus in all (0: no limit), one
  * after the other. A CPU that does not start in time is reported, stopped for
- * good and left out; the others are started all the same.
+ * good and left out; the others are started all the same. Boot CPU, a thread;
+ * it sleeps, and may return on another CPU.
  */
 void smp_init(const struct boot_cpu *cpus, uint32_t nr, uint32_t max_cpus);
 

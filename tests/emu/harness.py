@@ -34,6 +34,7 @@ GUEST_PROMPT = "# "     # PS1 of guest-stubs/linux/rootfs
 ESCAPE = "\x14"         # Ctrl-T: from a guest's console back to the shell
 BOOT_TIMEOUT_S = 180    # firmware takes 8 s in Bochs, 30 s on a busy machine
 CMD_TIMEOUT_S = 60
+MAX_KEPT_TICKS = 600_000    # 200 us at 3 GHz; kernel/sched/stretch.h
 
 INITRAMFS = BUILD / "guest" / "initramfs.img"
 INITRAMFS_TEST = BUILD / "guest" / "initramfs-test.img"
@@ -248,6 +249,15 @@ class Machine:
         report = self.cmd_json("audit", timeout=120)
         assert report["clean"], report
         return report
+
+    def check_bounds(self):
+        """Asserts that since boot no CPU was kept, and no interrupt late, for
+        too long; returns the JSON of `cpu`."""
+        cpus = self.cmd_json("cpu")
+        for cpu in cpus:
+            assert 0 < cpu["longest_kept_ticks"] < MAX_KEPT_TICKS, cpus
+            assert cpu["irq_late_ticks"] < MAX_KEPT_TICKS, cpus
+        return cpus
 
     def vm(self, name):
         """`vm info NAME` as a dictionary."""

@@ -2,8 +2,6 @@
 """No path keeps a processor longer than 200 us of work, whatever guests ask."""
 from harness import Machine, micro
 
-MAX_TICKS = 600_000     # 200 us at 3 GHz; kernel/sched/stretch.h
-
 CONF = "[host]\n" + "".join("""
 [vm %s]
 kernel = greedy.elf
@@ -16,15 +14,6 @@ debug_exit = 0xf4
 """ % vm for vm in [("once", "rounds=1", "160M", "huge"),
                     ("small", "", "96M", "around"),
                     ("endless", "", "160M", "huge")])
-
-
-def check_bounds(m):
-    """The longest that each CPU was kept, and interrupts late, since boot."""
-    cpus = m.cmd_json("cpu")
-    for cpu in cpus:
-        assert 0 < cpu["longest_kept_ticks"] < MAX_TICKS, cpus
-        assert cpu["irq_late_ticks"] < MAX_TICKS, cpus
-    return cpus
 
 
 def test_greedy_guests_keep_no_cpu_to_themselves():
@@ -44,7 +33,6 @@ def test_greedy_guests_keep_no_cpu_to_themselves():
         m.audit()
         m.cmd("vm kill small")
         m.audit()
-        check_bounds(m)
         # Interrupts did come in while they were at it.
-        assert m.cmd_json("cpu")[0]["irqs"] > 100
+        assert m.check_bounds()[0]["irqs"] > 100
         m.poweroff()

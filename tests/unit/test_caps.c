@@ -125,18 +125,23 @@ int frame_alloc(unsigned order, enum frame_type type, unsigned flags,
 	return 0;
 }
 
+/* Two CPUs: the call is for the one that doesn't call. */
 void smp_call(uint64_t mask, void (*fn)(void *arg), void *arg)
 {
+	uint32_t caller = fake_cpu_id;
+
 	if (!mask)
 		return;
-	assert_int_equal(mask, 2);
-	if (other_msr)
-		msr_find(other_msr)->value ^= other_bit;
-	xsave_nbytes += other_xsave;
-	leaf7_edx ^= other_leaf7;
-	fake_cpu_id = 1;
+	fake_cpu_id = !caller;
+	assert_int_equal(mask, BIT(fake_cpu_id));
+	if (fake_cpu_id) {
+		if (other_msr)
+			msr_find(other_msr)->value ^= other_bit;
+		xsave_nbytes += other_xsave;
+		leaf7_edx ^= other_leaf7;
+	}
 	fn(arg);
-	fake_cpu_id = 0;
+	fake_cpu_id = caller;
 }
 
 static int setup(void **state)
@@ -151,6 +156,7 @@ static int setup(void **state)
 	nr_cpus = 1;
 	fake_vmxon_result = 0;
 	fake_nr_vmxon = 0;
+	fake_cpu_id = 0;
 	fake_in_vmx = fake_smm_holds_vmx = false;
 	fake_before_vmxon = NULL;
 	fake_cr0 = 0x80010001;
@@ -175,6 +181,20 @@ static void a_good_processor_enters_vmx_operation(void **state)
 	/* The true controls let CR3 accesses stay in the guest. */
 	assert_int_equal(vmx_controls.cpu & (CPU_CR3_LOAD | CPU_CR3_STORE), 0);
 	assert_int_equal(vmx_controls.cpu & CPU_INTR_WINDOW, 0);
+}
+
+static void all_cpus_enter_whichever_asks(void **state)
+{
+	struct config_host cfg = { 0 };
+
+	for (uint32_t cpu = 0; cpu < 2; cpu++) {
+		setup(state);
+		nr_cpus = 2;
+		fake_cpu_id = cpu;
+		assert_int_equal(vmx_init(&cfg), 0);
+		assert_int_equal(fake_nr_vmxon, 2);
+		assert_int_equal(fake_cpu_id, cpu);
+	}
 }
 
 struct missing_case {
@@ -377,6 +397,7 @@ int main(void)
 		/* First: vmx_missing() keeps what an earlier case found. */
 		cmocka_unit_test_setup(a_good_processor_enters_vmx_operation,
 				       setup),
+		cmocka_unit_test_setup(all_cpus_enter_whichever_asks, setup),
 		cmocka_unit_test_setup(a_timer_too_coarse_is_not_used, setup),
 		cmocka_unit_test_setup(missing_2m_leaves_are_lived_with, setup),
 		cmocka_unit_test_setup(each_missing_capability_is_named, setup),

@@ -44,9 +44,10 @@ static struct {
 	bool joined, halted;
 	uint64_t number;
 } aps[NR];
-static uint32_t running = UINT32_MAX; /* whose code runs now; none: boot CPU */
+static uint32_t running = UINT32_MAX; /* whose code runs now; none: boot's */
+static uint32_t boot_thread_at;	      /* APIC ID of the CPU that it runs on */
 static jmp_buf out;
-static uint64_t nr_pauses;
+static uint64_t began_at; /* when the last one came */
 
 static struct ap_start *ap_start(void)
 {
@@ -81,14 +82,12 @@ void cpu_halt(void)
 	longjmp(out, 1);
 }
 
-/* The boot CPU waits: time passes, and slow ones get on. */
-void cpu_pause(void)
+static void let_slow_ones_on(void)
 {
-	fake_tsc += 1000 * 1000;
-	nr_pauses++;
 	for (uint32_t i = 1; i < NR; i++) {
 		if (aps[i].kind != AP_SLOW || aps[i].joined ||
-		    ap_start()->state != AP_CAME || nr_pauses < 1500)
+		    ap_start()->state != AP_CAME ||
+		    fake_tsc - began_at < 1500 * 1000 * 1000)
 			continue;
 		running = i;
 		smp_join();
@@ -97,12 +96,28 @@ void cpu_pause(void)
 	}
 }
 
+/* The boot thread waits; it may go on on any CPU that takes part. */
+void thread_park_until(uint64_t tsc_deadline)
+{
+	assert_true(tsc_deadline > fake_tsc);
+	fake_tsc = tsc_deadline;
+	let_slow_ones_on();
+	for (uint32_t i = 1; i < NR; i++)
+		if (aps[i].joined)
+			boot_thread_at = i;
+}
+
+void cpu_pause(void)
+{
+	fail_msg("it keeps its CPU while it waits");
+}
+
 void apic_send_startup(uint32_t apic, uint8_t page)
 {
 	assert_int_equal(page, PAGE >> PAGE_SHIFT);
 	if (aps[apic].kind == AP_DEAD || ap_start()->state != AP_ASKED)
 		return;
-	nr_pauses = 0;
+	began_at = fake_tsc;
 	run_ap(apic);
 }
 
@@ -115,7 +130,7 @@ void apic_send_init(uint32_t apic)
 
 uint32_t apic_id(void)
 {
-	return running == UINT32_MAX ? 0 : running;
+	return running == UINT32_MAX ? boot_thread_at : running;
 }
 
 bool apic_is_x2(void)
@@ -196,19 +211,22 @@ __asm__(".pushsection .rodata\n"
 
 /* ---- the tests ---- */
 
+/* The boot CPU is the last of the list, and is not to be started. */
 static void start(const enum ap_kind kinds[NR])
 {
-	struct boot_cpu list[NR] = { { .flags = 1 } };
+	struct boot_cpu list[NR] = { 0 };
 
 	fake_ram_create(1 << 20);
 	memset(aps, 0, sizeof(aps));
 	nr_cpus = 1;
-	for (uint32_t i = 1; i < NR; i++) {
+	boot_thread_at = 0;
+	for (uint32_t i = 0; i < NR; i++) {
 		list[i].flags = 1;
-		list[i].apic_id = i;
+		list[i].apic_id = (i + 1) % NR;
 		aps[i].kind = kinds[i];
 	}
 	smp_init(list, NR, 0);
+	assert_int_equal(aps[0].inits, 0);
 }
 
 static void one_that_fails_does_not_keep_out_the_later_ones(void **state)
