@@ -20,7 +20,8 @@ $(MICRO)/obj/entry.o: guest-stubs/micro/entry.asm
 	$(call step,ASM) nasm -f elf64 -Werror -o $@ $<
 
 $(MICRO)/%.elf: $(MICRO)/obj/guest_%.o $(MICRO)/obj/runtime.o \
-		$(MICRO)/obj/entry.o guest-stubs/micro/micro.ld
+		$(MICRO)/obj/vectors.o $(MICRO)/obj/entry.o \
+		guest-stubs/micro/micro.ld
 	$(call step,LD) $(LD) -nostdlib -static -no-pie -z noexecstack -z max-page-size=4096 \
 		--no-warn-rwx-segments --build-id=none \
 		-T guest-stubs/micro/micro.ld -o $(@:.elf=.elf64) \
