@@ -36,7 +36,8 @@ static ALWAYS_INLINE void exit_skip_insn(uint64_t nbytes)
 	 */
 	if (unlikely(vmcs_read_here(VMCS_GUEST_RFLAGS) & RFLAGS_TF))
 		vmcs_write(VMCS_GUEST_PENDING_DEBUG,
-			   vmcs_read(VMCS_GUEST_PENDING_DEBUG) | BIT(14));
+			   vmcs_read(VMCS_GUEST_PENDING_DEBUG) |
+				   PENDING_DEBUG_BS);
 }
 
 static ALWAYS_INLINE bool exit_fast_done(struct vcpu *v, uint32_t reason)

@@ -132,10 +132,22 @@ static void enter_with(struct vcpu *v)
 	v->inject.info = 0;
 }
 
+/*
+ * The trap of an instruction that is over goes before interrupts and NMIs
+ * (SDM, "Priority Among Concurrent Events"), and an entry that injects one of
+ * those drops it ("Delivery of Pending Debug Exceptions after VM Entry").
+ */
+static bool trap_pending(void)
+{
+	return vmcs_read(VMCS_GUEST_PENDING_DEBUG) &
+	       (PENDING_DEBUG_BS | PENDING_DEBUG_ENABLED_BP);
+}
+
 static bool irq_open(uint32_t blocked)
 {
 	return (vmcs_read(VMCS_GUEST_RFLAGS) & RFLAGS_IF) &&
-	       !(blocked & (BLOCKED_BY_STI | BLOCKED_BY_MOV_SS));
+	       !(blocked & (BLOCKED_BY_STI | BLOCKED_BY_MOV_SS)) &&
+	       !trap_pending();
 }
 
 /* True if the slot for this entry is still free. */
@@ -147,7 +159,8 @@ static bool try_nmi(struct vcpu *v, uint32_t blocked)
 	v->nmi_pending = min(v->nmi_pending, limit);
 	if (!v->nmi_pending)
 		return true;
-	if (blocked & (BLOCKED_BY_NMI | BLOCKED_BY_MOV_SS | BLOCKED_BY_STI)) {
+	if (blocked & (BLOCKED_BY_NMI | BLOCKED_BY_MOV_SS | BLOCKED_BY_STI) ||
+	    trap_pending()) {
 		vcpu_set_controls(v, CPU_NMI_WINDOW, 0);
 		return true;
 	}
@@ -224,6 +237,8 @@ bool inject_wakes_halt(struct vcpu *v)
 	if (v->nmi_pending &&
 	    !(vmcs_read(VMCS_GUEST_INTERRUPTIBILITY) & BLOCKED_BY_NMI))
 		return true;
-	return next_vector(v) >= 0 &&
-	       (vmcs_read(VMCS_GUEST_RFLAGS) & RFLAGS_IF);
+	if (next_vector(v) >= 0 && (vmcs_read(VMCS_GUEST_RFLAGS) & RFLAGS_IF))
+		return true;
+	/* A debug exception ends HLT too, that of HLT's own step for one. */
+	return trap_pending();
 }

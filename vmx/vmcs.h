@@ -264,6 +264,10 @@ enum exit_reason {
 #define BLOCKED_BY_MOV_SS 0x2u
 #define BLOCKED_BY_NMI	  0x8u
 
+/* Pending debug exceptions of the guest. */
+#define PENDING_DEBUG_ENABLED_BP 0x1000u
+#define PENDING_DEBUG_BS	 0x4000u /* single step */
+
 /* Guest activity state. */
 #define ACTIVITY_ACTIVE 0u
 #define ACTIVITY_HLT	1u

@@ -351,7 +351,7 @@ static void a_single_step_traps_after_it(void **state)
 	reset();
 	vmcs_write(VMCS_GUEST_RFLAGS, RFLAGS_TF | 2);
 	dispatch(REASON_WBINVD);
-	assert_int_equal(vmcs_read(VMCS_GUEST_PENDING_DEBUG), BIT(14));
+	assert_int_equal(vmcs_read(VMCS_GUEST_PENDING_DEBUG), PENDING_DEBUG_BS);
 	reset();
 	vmcs_write(VMCS_GUEST_RFLAGS, RFLAGS_TF | 2);
 	dispatch(REASON_RDPMC); /* faulted: not carried out */

@@ -71,6 +71,7 @@ static void reset(void)
 	vmcs_write(VMCS_ENTRY_ERROR_CODE, 0);
 	vmcs_write(VMCS_ENTRY_INSN_LEN, 0);
 	vmcs_write(VMCS_GUEST_INTERRUPTIBILITY, 0);
+	vmcs_write(VMCS_GUEST_PENDING_DEBUG, 0);
 	vmcs_write(VMCS_GUEST_CR0, CR0_PE | CR0_PG);
 	vmcs_write(VMCS_GUEST_RFLAGS, RFLAGS_IF | 2);
 }
@@ -348,6 +349,27 @@ static void events_go_in_when_they_may(void **state)
 	}
 }
 
+/* An entry that injects them would drop it. */
+static void a_debug_trap_goes_before_interrupts_and_nmis(void **state)
+{
+	static const uint64_t traps[] = { PENDING_DEBUG_BS,
+					  PENDING_DEBUG_ENABLED_BP | 1 };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(traps); i++) {
+		reset();
+		vmcs_write(VMCS_GUEST_PENDING_DEBUG, traps[i]);
+		irq_next = 0x40;
+		v.nmi_pending = 1;
+		inject_prepare_entry(&v);
+		assert_int_equal(vmcs_read(VMCS_ENTRY_INTR_INFO), 0);
+		assert_int_equal(v.nmi_pending, 1);
+		assert_int_equal(irq_next, 0x40);
+		assert_int_equal(v.cpu_controls,
+				 CPU_INTR_WINDOW | CPU_NMI_WINDOW);
+	}
+}
+
 static void an_event_keeps_its_place_before_new_ones(void **state)
 {
 	(void)state;
@@ -370,13 +392,15 @@ static const struct {
 	uint32_t blocked;
 	int irq;
 	uint32_t nmis;
+	uint32_t trap;
 	bool wakes;
 } halts[] = {
-	{ "nothing", RFLAGS_IF, 0, -1, 0, false },
-	{ "an interrupt", RFLAGS_IF, 0, 0x40, 0, true },
-	{ "an interrupt while IF=0", 0, 0, 0x40, 0, false },
-	{ "an NMI while IF=0", 0, 0, -1, 1, true },
-	{ "an NMI in an NMI handler", 0, BLOCKED_BY_NMI, -1, 1, false },
+	{ "nothing", RFLAGS_IF, 0, -1, 0, 0, false },
+	{ "an interrupt", RFLAGS_IF, 0, 0x40, 0, 0, true },
+	{ "an interrupt while IF=0", 0, 0, 0x40, 0, 0, false },
+	{ "an NMI while IF=0", 0, 0, -1, 1, 0, true },
+	{ "an NMI in an NMI handler", 0, BLOCKED_BY_NMI, -1, 1, 0, false },
+	{ "its own single step", 0, 0, -1, 0, PENDING_DEBUG_BS, true },
 };
 
 static void what_ends_hlt(void **state)
@@ -387,6 +411,7 @@ static void what_ends_hlt(void **state)
 		vmcs_write(VMCS_GUEST_RFLAGS, halts[i].rflags | 2);
 		vmcs_write(VMCS_GUEST_INTERRUPTIBILITY, halts[i].blocked);
 		irq_next = halts[i].irq;
+		vmcs_write(VMCS_GUEST_PENDING_DEBUG, halts[i].trap);
 		v.nmi_pending = halts[i].nmis;
 		if (inject_wakes_halt(&v) != halts[i].wakes)
 			fail_msg("%s", halts[i].name);
@@ -405,6 +430,7 @@ int main(void)
 		cmocka_unit_test(faults_push_rf_but_debug_traps_do_not),
 		cmocka_unit_test(real_mode_has_no_error_codes),
 		cmocka_unit_test(events_go_in_when_they_may),
+		cmocka_unit_test(a_debug_trap_goes_before_interrupts_and_nmis),
 		cmocka_unit_test(an_event_keeps_its_place_before_new_ones),
 		cmocka_unit_test(what_ends_hlt),
 	};
