@@ -272,6 +272,13 @@ static void derive_allowed(struct vcpu *v)
 	v->efer_allowed = EFER_SCE | EFER_LME;
 	if (has(v, 0x80000001u, EDX, 20))
 		v->efer_allowed |= EFER_NXE;
+	v->cpu2_refused = 0;
+	if (!has(v, 7, EBX, 10))
+		v->cpu2_refused |= CPU2_INVPCID;
+	if (!has(v, 0x80000001u, EDX, 27))
+		v->cpu2_refused |= CPU2_RDTSCP;
+	if (!has(v, 1, ECX, 21))
+		lapic_refuse_x2apic(v->lapic);
 }
 
 /* cpu.hide: features that the administrator took away by name. */

@@ -38,7 +38,7 @@ void vmcs_setup_controls(struct vcpu *v)
 	vmcs_write(VMCS_PIN_CONTROLS, c->pin);
 	v->cpu_controls = c->cpu;
 	vmcs_write(VMCS_CPU_CONTROLS, c->cpu);
-	vmcs_write(VMCS_CPU2_CONTROLS, c->cpu2);
+	vmcs_write(VMCS_CPU2_CONTROLS, c->cpu2 & ~v->cpu2_refused);
 	vmcs_write(VMCS_EXIT_CONTROLS, c->exit);
 	vmcs_write(VMCS_ENTRY_CONTROLS, c->entry);
 	vmcs_write(VMCS_EXCEPTION_BITMAP, EXCEPTIONS_INTERCEPTED);

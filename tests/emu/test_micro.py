@@ -6,7 +6,9 @@ from harness import Machine, micro
 # Guests that end with a verdict in the debug-exit value: 0 is ok.
 QUESTIONS = ["hello", "hypercall", "cpuid", "msr_unknown", "vmx_insn",
              "touch_outside", "exceptions", "timers", "pveoi",
-             "balloon_bad", "touch_all"]
+             "balloon_bad", "touch_all", "hidden"]
+# More lines of their sections.
+MORE = {"hidden": "cpu.hide = x2apic, invpcid, rdtscp\n"}
 # Guests that go wrong, and what the hypervisor says about it.
 CRASHES = {"triple_fault": "triple fault", "bad_insn_mmio": "MMIO"}
 ENDLESS = ["runaway", "hlt_forever", "uart_flood"]
@@ -25,7 +27,7 @@ debug_exit = 0xf4
 
 
 def machine(names, **args):
-    conf = "[host]\n" + "".join(section(n) for n in names)
+    conf = "[host]\n" + "".join(section(n, MORE.get(n, "")) for n in names)
     files = {n + ".elf": micro(n) for n in names}
     return Machine(conf, files, **args)
 

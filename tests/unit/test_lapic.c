@@ -156,6 +156,16 @@ static void only_legal_mode_changes(void **state)
 	}
 }
 
+static void x2apic_mode_that_cpuid_hides_faults(void **state)
+{
+	(void)state;
+	lapic_refuse_x2apic(apic(0));
+	assert_int_equal(set_mode(0, EN_X2APIC), -EINVAL);
+	assert_int_equal(set_mode(0, 0), 0);
+	assert_int_equal(set_mode(0, EN_XAPIC), 0);
+	assert_int_equal(set_mode(1, EN_X2APIC), 0);
+}
+
 static void reserved_base_bits_fault(void **state)
 {
 	(void)state;
@@ -810,6 +820,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(only_legal_mode_changes),
+		T(x2apic_mode_that_cpuid_hides_faults),
 		T(reserved_base_bits_fault),
 		T(registers_are_where_the_mode_has_them),
 		T(x2apic_writes_fault_as_specified),

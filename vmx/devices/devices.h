@@ -52,6 +52,8 @@ struct lapic;
 MUST_CHECK int lapic_create(struct vcpu *v, struct lapic **out);
 /* Power-up state. On the vCPU's thread or before it runs. */
 void lapic_reset(struct lapic *l);
+/* CPUID says that there is no x2APIC mode. Before the vCPU runs. */
+void lapic_refuse_x2apic(struct lapic *l);
 /* INIT: as lapic_reset, but mode (x2APIC) and base address stay. */
 void lapic_init_signal(struct lapic *l);
 void lapic_destroy(struct lapic *l);

@@ -50,6 +50,11 @@ static uint64_t apic_base_reserved(void)
 	       ~(APIC_BASE_BSP | APIC_BASE_X2APIC | APIC_BASE_ENABLE);
 }
 
+void lapic_refuse_x2apic(struct lapic *l)
+{
+	l->base_reserved |= APIC_BASE_X2APIC;
+}
+
 /*
  * The state after INIT (SDM, "Local APIC State After an INIT Reset"). Mode
  * and base address stay, and with them the ID.

@@ -34,7 +34,7 @@ struct lapic {
 	struct vcpu *vcpu;	/* [const] */
 	struct vm *vm;		/* [const] */
 	uint32_t id;		/* x2APIC ID, initial xAPIC ID [const] */
-	uint64_t base_reserved; /* IA32_APIC_BASE bits that must be 0 [const] */
+	uint64_t base_reserved; /* IA32_APIC_BASE bits that must be 0 */
 
 	/* [own thread] */
 	uint64_t base; /* IA32_APIC_BASE */
