@@ -16,7 +16,7 @@ void zone_init(struct zone *z, uint8_t node)
 	spin_init(&z->lock, LOCK_FRAMES, "frames");
 	for (unsigned k = 0; k < BLOCK_NR_KINDS; k++)
 		for (unsigned o = 0; o <= FRAME_MAX_ORDER; o++)
-			z->head[k][o] = FRAME_NIL;
+			z->head[k][o] = z->tail[k][o] = FRAME_NIL;
 }
 
 static void list_block(struct zone *z, hfn_t first, unsigned order,
@@ -31,9 +31,11 @@ static void list_block(struct zone *z, hfn_t first, unsigned order,
 	fr->free.prev = FRAME_NIL;
 	if (next != FRAME_NIL)
 		frame_records[next].free.prev = (uint32_t)first.raw;
+	else
+		z->tail[k][order] = (uint32_t)first.raw;
 	z->head[k][order] = (uint32_t)first.raw;
 	z->nonempty[k] |= 1u << order;
-	z->nr_blocks[order]++;
+	z->nr_blocks[k][order]++;
 }
 
 static void unlist_block(struct zone *z, hfn_t first, unsigned order,
@@ -44,6 +46,8 @@ static void unlist_block(struct zone *z, hfn_t first, unsigned order,
 
 	if (next != FRAME_NIL)
 		frame_records[next].free.prev = prev;
+	else
+		z->tail[k][order] = prev;
 	if (prev != FRAME_NIL) {
 		frame_records[prev].free.next = next;
 	} else {
@@ -52,7 +56,7 @@ static void unlist_block(struct zone *z, hfn_t first, unsigned order,
 			z->nonempty[k] &= ~(1u << order);
 	}
 	fr->flags &= (uint8_t)~FRAME_F_LISTED;
-	z->nr_blocks[order]--;
+	z->nr_blocks[k][order]--;
 }
 
 /* True if first heads a listed block of exactly that order and kind. */
@@ -157,37 +161,84 @@ bool buddy_take(struct zone *z, unsigned order, enum block_kind k, hfn_t *out)
 	return true;
 }
 
-/* Joins each clean block of one order whose buddy is dirty. */
-static void join_mixed_of(struct zone *z, unsigned order)
+/* ---- joining blocks of both kinds ---- */
+
+/* The first block of a list, of two or more, becomes the last one. */
+static void rotate(struct zone *z, unsigned order, enum block_kind k)
 {
-	uint32_t next = z->head[BLOCK_CLEAN][order];
+	uint32_t first = z->head[k][order], last = z->tail[k][order];
+	struct frame *fr = &frame_records[first];
 
-	while (next != FRAME_NIL) {
-		hfn_t first = hfn(next), buddy = buddy_of(first, order);
-
-		next = frame_of(first)->free.next;
-		if (!is_listed(z, buddy, order, BLOCK_DIRTY))
-			continue;
-		unlist_block(z, first, order, BLOCK_CLEAN);
-		unlist_block(z, buddy, order, BLOCK_DIRTY);
-		z->nr_free[BLOCK_CLEAN] -= 1ull << order;
-		z->nr_free[BLOCK_DIRTY] += 1ull << order;
-		first.raw &= ~(1ull << order);
-		put_block(z, first, order + 1, BLOCK_DIRTY);
-	}
+	z->head[k][order] = fr->free.next;
+	frame_records[fr->free.next].free.prev = FRAME_NIL;
+	frame_records[last].free.next = first;
+	fr->free.prev = last;
+	fr->free.next = FRAME_NIL;
+	z->tail[k][order] = first;
 }
 
-bool buddy_join_mixed(struct zone *z, unsigned order)
+/*
+ * Looks at the first clean block of the order: joined with its buddy, if that
+ * is dirty (true), else put last.
+ */
+static bool join_first(struct zone *z, unsigned order)
 {
-	/*
-	 * Walking every list is dear, and useless when little was freed since
-	 * the last walk; a first touch under fragmentation must not pay for
-	 * it each time.
-	 */
-	if (z->joined_at && z->nr_freed_ever - z->joined_at < PAGES_2M)
+	hfn_t first = hfn(z->head[BLOCK_CLEAN][order]);
+	hfn_t buddy = buddy_of(first, order);
+
+	if (!is_listed(z, buddy, order, BLOCK_DIRTY)) {
+		if (z->nr_blocks[BLOCK_CLEAN][order] > 1)
+			rotate(z, order, BLOCK_CLEAN);
 		return false;
-	z->joined_at = z->nr_freed_ever;
-	for (unsigned o = 0; o < order; o++)
-		join_mixed_of(z, o);
+	}
+	unlist_block(z, first, order, BLOCK_CLEAN);
+	unlist_block(z, buddy, order, BLOCK_DIRTY);
+	z->nr_free[BLOCK_CLEAN] -= 1ull << order;
+	z->nr_free[BLOCK_DIRTY] += 1ull << order;
+	first.raw &= ~(1ull << order);
+	put_block(z, first, order + 1, BLOCK_DIRTY);
+	return true;
+}
+
+static void join_at_order(struct zone *z, unsigned order)
+{
+	z->join_order = order;
+	z->join_left = z->nr_blocks[BLOCK_CLEAN][order];
+}
+
+/*
+ * Useless when little was freed since the last sweep began: a first touch under
+ * fragmentation must not pay for one each time.
+ */
+static bool may_begin_to_join(const struct zone *z)
+{
+	return !z->joined_at || z->nr_freed_ever - z->joined_at >= PAGES_2M;
+}
+
+bool buddy_join_some(struct zone *z, unsigned order)
+{
+	unsigned budget = JOIN_BUDGET;
+
+	if (!z->joining) {
+		if (!may_begin_to_join(z))
+			return false;
+		z->joined_at = z->nr_freed_ever;
+		z->joining = true;
+		join_at_order(z, 0);
+	}
+	while (z->join_order < order) {
+		if (budget < JOIN_COST || z->nonempty[BLOCK_DIRTY] >> order)
+			return true;
+		/* Others took some meanwhile. */
+		z->join_left = min(z->join_left,
+				   z->nr_blocks[BLOCK_CLEAN][z->join_order]);
+		if (!z->join_left) {
+			join_at_order(z, z->join_order + 1);
+			continue;
+		}
+		z->join_left--;
+		budget -= join_first(z, z->join_order) ? JOIN_COST : 1;
+	}
+	z->joining = false;
 	return z->nonempty[BLOCK_DIRTY] >> order != 0;
 }

@@ -12,6 +12,7 @@
 #include "kernel/lib/lib.h"
 #include "kernel/lib/x86.h"
 #include "kernel/sync/percpu.h"
+#include "kernel/sync/wait.h"
 #include "mm/frame_priv.h"
 #include "mm/memwait.h"
 
@@ -188,23 +189,47 @@ static bool take_one(enum block_kind k, unsigned flags, hfn_t *out)
 	return false;
 }
 
+/*
+ * *more: false, or it is worth another try, as some buddies of both kinds have
+ * been joined and others not looked at. The zone's lock is held.
+ */
+static bool take_or_join(struct zone *z, unsigned order, enum block_kind k,
+			 hfn_t *out, bool *more)
+{
+	if (buddy_take(z, order, k, out))
+		return true;
+	*more = k == BLOCK_DIRTY && buddy_join_some(z, order);
+	return *more && buddy_take(z, order, k, out);
+}
+
+/*
+ * One piece of joining at a time, without the lock in between. A guest does
+ * without a large block if the first piece gives none.
+ */
+static bool take_block_of(struct zone *z, unsigned order, enum block_kind k,
+			  unsigned flags, hfn_t *out)
+{
+	for (;;) {
+		bool more = false, ok;
+
+		if (!lock_zone(z))
+			return false;
+		ok = zone_may_take(z, 1ull << order, flags) &&
+		     take_or_join(z, order, k, out, &more);
+		spin_unlock(&z->lock);
+		if (ok || !more || flags & FA_GUEST || !irqs_enabled())
+			return ok;
+		if (!spin_any_held())
+			thread_give_way();
+	}
+}
+
 static bool take_block(unsigned order, enum block_kind k, unsigned flags,
 		       hfn_t *out)
 {
-	for (unsigned i = 0; i < nr_zones; i++) {
-		struct zone *z = nth_zone(i);
-		bool ok;
-
-		if (!lock_zone(z))
-			continue;
-		ok = zone_may_take(z, 1ull << order, flags);
-		ok = ok && (buddy_take(z, order, k, out) ||
-			    (k == BLOCK_DIRTY && buddy_join_mixed(z, order) &&
-			     buddy_take(z, order, k, out)));
-		spin_unlock(&z->lock);
-		if (ok)
+	for (unsigned i = 0; i < nr_zones; i++)
+		if (take_block_of(nth_zone(i), order, k, flags, out))
 			return true;
-	}
 	return false;
 }
 
@@ -439,7 +464,8 @@ static void add_zone(struct frame_stats *out, struct zone *z)
 	out->nr_free_dirty += z->nr_free[BLOCK_DIRTY] + z->nr_zeroing;
 	out->reserve += z->min_guest;
 	for (unsigned o = 0; o <= FRAME_MAX_ORDER; o++)
-		out->nr_free_order[o] += z->nr_blocks[o];
+		out->nr_free_order[o] += z->nr_blocks[BLOCK_DIRTY][o] +
+					 z->nr_blocks[BLOCK_CLEAN][o];
 	spin_unlock(&z->lock);
 }
 

@@ -83,6 +83,10 @@ _Static_assert(sizeof(struct frame) <= 32, "0.8 % of RAM");
  * frame. 0, -ENOMEM, -EAGAIN (FA_CLEAN_ONLY: no clean block). Any thread
  * context; takes LOCK_FRAMES. With interrupts off it doesn't wait for that
  * lock: while another CPU holds it, -ENOMEM (or -EAGAIN) is possible.
+ *
+ * More than a frame, not for a guest, interrupts on: if free memory has to be
+ * put together first that takes long on a large machine, and the caller gives
+ * way (thread_give_way()) between pieces, unless it holds a spinlock.
  */
 MUST_CHECK int frame_alloc(unsigned order, enum frame_type type, unsigned flags,
 			   hfn_t *out);

@@ -19,21 +19,26 @@ enum block_kind { BLOCK_DIRTY, BLOCK_CLEAN, BLOCK_NR_KINDS };
  * Free memory of one NUMA node.
  *
  *   nr_free[k] == sum over orders of (blocks on head[k][order] << order)
- *   nr_blocks[order] == blocks on head[*][order]
+ *   nr_blocks[k][order] == blocks from head[k][order] to tail[k][order]
  *   nonempty[k] has bit n set if and only if head[k][n] != FRAME_NIL
  */
 struct zone {
 	struct spinlock lock;				    /* LOCK_FRAMES */
 	uint32_t head[BLOCK_NR_KINDS][FRAME_MAX_ORDER + 1]; /* [lock] */
+	uint32_t tail[BLOCK_NR_KINDS][FRAME_MAX_ORDER + 1]; /* [lock] */
 	uint32_t nonempty[BLOCK_NR_KINDS];		    /* [lock] */
-	uint64_t nr_blocks[FRAME_MAX_ORDER + 1];	    /* [lock] */
-	uint64_t nr_free[BLOCK_NR_KINDS];		    /* [lock] frames */
+	uint64_t nr_blocks[BLOCK_NR_KINDS][FRAME_MAX_ORDER + 1]; /* [lock] */
+	uint64_t nr_free[BLOCK_NR_KINDS]; /* [lock] frames */
 	uint64_t nr_zeroing;	/* [lock] off the lists, in zero.c's hands */
 	uint64_t nr_freed_ever; /* [lock] */
-	uint64_t joined_at;	/* [lock] nr_freed_ever at the last join */
-	uint64_t min_guest;	/* [const] guests leave this many free */
-	uint64_t min_kernel;	/* [const] all but FA_RESERVE leave these */
-	uint8_t node;		/* [const] */
+	uint64_t joined_at; /* [lock] nr_freed_ever when a sweep last began */
+	/* The sweep of buddy_join_some(): where it is. */
+	bool joining;	     /* [lock] it is not through */
+	unsigned join_order; /* [lock] at the clean blocks of this order */
+	uint64_t join_left;  /* [lock] of which it has to look at so many */
+	uint64_t min_guest;  /* [const] guests leave this many free */
+	uint64_t min_kernel; /* [const] all but FA_RESERVE leave these */
+	uint8_t node;	     /* [const] */
 };
 
 extern struct zone zones[MAX_NODES];
@@ -84,12 +89,24 @@ void buddy_put(struct zone *z, hfn_t first, uint64_t npages, enum block_kind k);
 bool buddy_cut_out(struct zone *z, hfn_t f);
 
 /*
- * Merges clean blocks with dirty buddies, which makes them dirty, until a
- * block of `order` exists. Never done on the normal free path: it would
- * throw zeroing away, and idle zeroing lets the halves merge anyway. True if
- * there is such a block now.
+ * Merges clean blocks with dirty buddies, which makes them dirty, until there
+ * is a dirty block of `order`. Never done on the normal free path: it would
+ * throw zeroing away, and idle zeroing lets the halves merge anyway.
+ *
+ * One call looks at JOIN_BUDGET blocks at most, the next one goes on behind
+ * them. True: there is such a block now, or there are blocks left to look at.
+ * False: a sweep is through, and another one does not begin until something was
+ * freed.
  */
-MUST_CHECK bool buddy_join_mixed(struct zone *z, unsigned order);
+MUST_CHECK bool buddy_join_some(struct zone *z, unsigned order);
+
+/*
+ * For 200 us at most (kernel/sched/stretch.h): a look touches up to four
+ * records, a join, which may go on merging up to the largest order, up to
+ * sixty; each may miss the caches.
+ */
+#define JOIN_BUDGET 256u /* looks */
+#define JOIN_COST   16u	 /* looks that a join counts for */
 
 /* ---- frame.c ---- */
 

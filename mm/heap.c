@@ -208,15 +208,19 @@ static unsigned order_for(size_t nbytes)
 	return npages <= 1 ? 0 : 64u - (unsigned)__builtin_clzll(npages - 1);
 }
 
-static void *block_take(size_t nbytes)
+/* Not locked while it looks for one: that may take long. */
+static void *block_alloc(size_t nbytes)
 {
 	unsigned order = order_for(nbytes);
 	hfn_t f;
 
 	if (order > FRAME_MAX_ORDER || frame_alloc(order, FRAME_HEAP, 0, &f))
 		return NULL;
+	spin_lock(&heap.lock);
+	heap.stats.nr_allocs++;
 	heap.stats.nbytes_used += PAGE_SIZE << order;
 	heap.stats.nbytes_held += PAGE_SIZE << order;
+	spin_unlock(&heap.lock);
 	return hfn_to_ptr(f);
 }
 
@@ -225,12 +229,14 @@ static void *block_take(size_t nbytes)
 void *kmalloc(size_t nbytes)
 {
 	struct slab_class *c = class_for(nbytes);
-	void *p = NULL;
+	void *p;
 
 	if (nbytes > PAGE_SIZE << FRAME_MAX_ORDER)
 		return NULL;
+	if (!c)
+		return block_alloc(nbytes);
 	spin_lock(&heap.lock);
-	p = c ? slab_take(c) : block_take(nbytes);
+	p = slab_take(c);
 	if (p)
 		heap.stats.nr_allocs++;
 	spin_unlock(&heap.lock);

@@ -12,7 +12,10 @@
 /* An empty heap; from mm_init(). */
 void heap_init(void);
 
-/* NULL when memory ran out. Thread context; takes LOCK_HEAP. */
+/*
+ * NULL when memory ran out. Thread context; takes LOCK_HEAP. More than a page
+ * may give way, as frame_alloc() does.
+ */
 MUST_CHECK void *kmalloc(size_t nbytes);
 MUST_CHECK void *kzalloc(size_t nbytes);
 void kfree(void *p); /* NULL is fine */

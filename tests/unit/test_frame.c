@@ -47,6 +47,27 @@ static void boot(uint64_t reserve)
 	assert_int_equal(mm_init(small_map, ARRAY_SIZE(small_map), reserve), 0);
 }
 
+/* Each list is whole in both directions, and as long as it should be. */
+static void check_lists(const struct zone *z)
+{
+	for (unsigned k = 0; k < BLOCK_NR_KINDS; k++)
+		for (unsigned o = 0; o <= FRAME_MAX_ORDER; o++) {
+			uint32_t last = FRAME_NIL;
+			uint64_t n = 0;
+
+			for (uint32_t i = z->head[k][o]; i != FRAME_NIL;
+			     i = frame_records[i].free.next) {
+				assert_int_equal(frame_records[i].free.prev,
+						 last);
+				last = i;
+				n++;
+			}
+			assert_int_equal(z->tail[k][o], last);
+			assert_int_equal(z->nr_blocks[k][o], n);
+			assert_int_equal(z->nonempty[k] >> o & 1, n != 0);
+		}
+}
+
 /* Walks all records; proves lists, counters and types. Returns free frames. */
 static uint64_t check_all(void)
 {
@@ -70,6 +91,7 @@ static uint64_t check_all(void)
 		i += n;
 	}
 	assert_int_equal(i, frame_limit().raw);
+	check_lists(&zones[0]);
 	frame_get_stats(&st);
 	for (unsigned t = FRAME_FREE; t < FRAME_NR_TYPES; t++) {
 		assert_int_equal(walked[t], st.nr_type[t]);
@@ -174,12 +196,15 @@ static void clean_only_waits_for_the_idle_loop(void **state)
 	check_all();
 }
 
-static void mixed_buddies_join_only_when_a_large_block_is_needed(void **state)
+/*
+ * All memory is free in single frames, none of which merges: of two buddies,
+ * the first is clean and the second dirty, or both are taken but every 4th.
+ */
+static void fragment(bool mixed)
 {
-	uint64_t nr_free, clean;
-	hfn_t *f, g;
+	uint64_t nr_free;
+	hfn_t *f;
 
-	(void)state;
 	boot(MIB);
 	while (frame_zero_some())
 		;
@@ -189,21 +214,101 @@ static void mixed_buddies_join_only_when_a_large_block_is_needed(void **state)
 		assert_int_equal(
 			frame_alloc(0, FRAME_HEAP, FA_ZERO | FA_RESERVE, &f[i]),
 			0);
-	assert_int_equal(frame_alloc(0, FRAME_HEAP, FA_RESERVE, &g), -ENOMEM);
-	/* Every second frame comes back dirty: nothing merges. */
 	for (uint64_t i = 0; i < nr_free; i++)
-		if (f[i].raw & 1)
+		if (mixed && f[i].raw & 1)
 			frame_free(f[i], 0);
-		else
+		else if (mixed || f[i].raw % 4 == 0)
 			frame_free_clean(f[i], 0);
 	free(f);
+	fake_nr_ways_given = 0;
+}
+
+static void mixed_buddies_join_only_when_a_large_block_is_needed(void **state)
+{
+	uint64_t clean;
+	hfn_t g;
+
+	(void)state;
+	fragment(true);
 	assert_true(zones[0].nonempty[BLOCK_DIRTY] < 4);
 	clean = zones[0].nr_free[BLOCK_CLEAN];
-	assert_true(clean > nr_free / 3);
-	/* Asked for a large one, they do. */
+	assert_true(clean > 45 * 256 / 3);
+	/* Asked for a large one, they do, as many as that takes. */
 	assert_int_equal(frame_alloc(9, FRAME_HEAP, 0, &g), 0);
+	assert_true(clean - zones[0].nr_free[BLOCK_CLEAN] <
+		    clean / 2 + PAGES_2M);
 	check_all();
 	frame_free(g, 9);
+}
+
+/* What frame_alloc() joins while it holds the zone's lock once. */
+#define JOINS_AT_ONCE (JOIN_BUDGET / JOIN_COST)
+
+static uint64_t clean_before;
+
+static void few_were_joined(void)
+{
+	uint64_t now = zones[0].nr_free[BLOCK_CLEAN];
+
+	/* A join takes one clean block, of 256 frames at most. */
+	assert_true(clean_before - now <= JOINS_AT_ONCE * 256);
+	clean_before = now;
+	check_all();
+}
+
+static void joining_gives_way_between_pieces(void **state)
+{
+	hfn_t g;
+
+	(void)state;
+	fragment(true);
+	clean_before = zones[0].nr_free[BLOCK_CLEAN];
+	fake_give_way_hook = few_were_joined;
+	assert_int_equal(frame_alloc(9, FRAME_HEAP, 0, &g), 0);
+	fake_give_way_hook = NULL;
+	assert_true(fake_nr_ways_given >= PAGES_2M / 2 / JOINS_AT_ONCE - 1);
+	frame_free(g, 9);
+}
+
+static void a_guest_does_one_piece_of_joining_for_each_request(void **state)
+{
+	unsigned failed = 0;
+	hfn_t g;
+
+	(void)state;
+	fragment(true);
+	clean_before = zones[0].nr_free[BLOCK_CLEAN];
+	while (frame_alloc(9, FRAME_DATA, FA_GUEST, &g)) {
+		few_were_joined();
+		assert_true(++failed < 64 * 256);
+	}
+	assert_true(failed >= PAGES_2M / 2 / JOINS_AT_ONCE - 1);
+	assert_int_equal(fake_nr_ways_given, 0);
+	frame_free(g, 9);
+}
+
+/* Nothing to join: a sweep ends, in pieces, and the next one waits. */
+static void looking_in_vain_is_bounded_too(void **state)
+{
+	uint64_t n, calls = 0;
+	hfn_t g;
+
+	(void)state;
+	fragment(false);
+	n = zones[0].nr_blocks[BLOCK_CLEAN][0];
+	assert_true(n > 2 * JOIN_BUDGET);
+	for (;;) {
+		assert_int_equal(frame_alloc(9, FRAME_DATA, FA_GUEST, &g),
+				 -ENOMEM);
+		if (!zones[0].joining)
+			break;
+		calls++;
+		assert_true(zones[0].join_left + calls * JOIN_BUDGET >= n);
+	}
+	assert_true(calls <= n / (JOIN_BUDGET - JOIN_COST) + 1);
+	check_all();
+	assert_int_equal(frame_alloc(9, FRAME_DATA, FA_GUEST, &g), -ENOMEM);
+	assert_false(zones[0].joining);
 }
 
 static void guests_stop_at_the_reserve(void **state)
@@ -582,6 +687,10 @@ int main(void)
 		cmocka_unit_test(clean_only_waits_for_the_idle_loop),
 		cmocka_unit_test(
 			mixed_buddies_join_only_when_a_large_block_is_needed),
+		cmocka_unit_test(joining_gives_way_between_pieces),
+		cmocka_unit_test(
+			a_guest_does_one_piece_of_joining_for_each_request),
+		cmocka_unit_test(looking_in_vain_is_bounded_too),
 		cmocka_unit_test(guests_stop_at_the_reserve),
 		cmocka_unit_test(chains_free_runs_whole),
 		cmocka_unit_test(long_chains_are_freed_whole),
