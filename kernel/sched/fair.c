@@ -162,6 +162,19 @@ int64_t fair_lag(const struct fair_hint *h, uint64_t v, uint64_t clock)
 	return (int64_t)(v - claim - us_to_virtual(LEAD_US, rate));
 }
 
+uint64_t fair_patience(uint64_t n, uint64_t weights)
+{
+	uint64_t us = max(n * TURN_US, weights * TURN_MIN_US);
+
+	return 2 * tsc_khz * us / 1000;
+}
+
+void fair_let_off(struct thread *t, uint64_t clock)
+{
+	if (prioq_before(clock, t->vruntime))
+		t->vruntime = clock;
+}
+
 uint64_t fair_turn(uint32_t rate, uint32_t least_rate)
 {
 	uint64_t turn = tsc_khz * TURN_US / 1000;

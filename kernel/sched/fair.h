@@ -27,10 +27,9 @@
 #define TURN_US	    4000u
 #define TURN_MIN_US 500u
 /*
- * Who waits runs after this times the number of runnable threads at the
- * latest, unless it is lighter than a tenth of the average: while one waits
- * each other one may use up its credit for having slept, what the first one
- * had in advance, and a turn begun just before.
+ * Who waits runs after this times the number of runnable threads at the latest,
+ * unless it is lighter than a tenth of the average: see fair_patience(), and a
+ * turn begun just before.
  */
 #define SLICE_US 10000u
 /* The lead that a running vCPU may keep before another one displaces it. */
@@ -88,6 +87,17 @@ int64_t fair_lead(const struct fair_hint *h, const struct thread *t,
  * lead; <= 0: it isn't.
  */
 int64_t fair_lag(const struct fair_hint *h, uint64_t v, uint64_t clock);
+
+/*
+ * Ticks that one may wait among n threads before it is let off what it owes and
+ * comes next: twice what it waits at most in the steady state. `weights`: those
+ * of the n together, as a multiple of its own. It gets so late when weights
+ * change or the number of runnable vCPUs of a VM does, or while the others come
+ * back from sleep one after the other.
+ */
+uint64_t fair_patience(uint64_t n, uint64_t weights);
+/* It has waited too long: it owes nothing. */
+void fair_let_off(struct thread *t, uint64_t clock);
 
 /* Ticks of a turn of a thread of that rate if the least rate beside is so. */
 uint64_t fair_turn(uint32_t rate, uint32_t least_rate);

@@ -10,18 +10,35 @@ void runq_init(struct runq *rq)
 	list_init(&rq->services);
 	prioq_init(&rq->vcpus);
 	prioq_init(&rq->rates);
+	prioq_init(&rq->overdue);
+	rq->load = 0;
 	rq->nr_waiting = 0;
+}
+
+static uint64_t load_of(const struct thread *t)
+{
+	return BIT(30) / max(t->by_rate.key, 1ull);
+}
+
+static void insert_vcpu(struct runq *rq, struct thread *t)
+{
+	uint64_t rate = fair_rate(t->group), patience;
+
+	prioq_insert(&rq->vcpus, &t->by_vruntime, t->vruntime);
+	prioq_insert(&rq->rates, &t->by_rate, rate);
+	rq->load += load_of(t);
+	/* The one that runs is counted, too. */
+	patience = fair_patience(rq->nr_waiting + 2, rate * rq->load >> 30);
+	prioq_insert(&rq->overdue, &t->by_deadline, t->ready_since + patience);
 }
 
 void runq_insert(struct runq *rq, struct thread *t)
 {
 	BUG_ON(t->class == THREAD_IDLE);
-	if (t->class == THREAD_SERVICE) {
+	if (t->class == THREAD_SERVICE)
 		list_push_back(&rq->services, &t->link);
-	} else {
-		prioq_insert(&rq->vcpus, &t->by_vruntime, t->vruntime);
-		prioq_insert(&rq->rates, &t->by_rate, fair_rate(t->group));
-	}
+	else
+		insert_vcpu(rq, t);
 	WRITE_ONCE(rq->nr_waiting, rq->nr_waiting + 1);
 }
 
@@ -32,6 +49,8 @@ void runq_remove(struct runq *rq, struct thread *t)
 	} else {
 		prioq_remove(&rq->vcpus, &t->by_vruntime);
 		prioq_remove(&rq->rates, &t->by_rate);
+		prioq_remove(&rq->overdue, &t->by_deadline);
+		rq->load -= load_of(t);
 	}
 	WRITE_ONCE(rq->nr_waiting, rq->nr_waiting - 1);
 }
@@ -48,6 +67,15 @@ struct thread *runq_first(const struct runq *rq)
 	if (!list_empty(&rq->services))
 		return list_first(&rq->services, struct thread, link);
 	return runq_first_vcpu(rq);
+}
+
+struct thread *runq_overdue(const struct runq *rq, uint64_t now)
+{
+	struct prioq_node *n = prioq_first(&rq->overdue);
+
+	return n && prioq_before(n->key, now)
+		       ? container_of(n, struct thread, by_deadline)
+		       : NULL;
 }
 
 uint32_t runq_least_rate(const struct runq *rq, uint32_t curr)

@@ -15,6 +15,8 @@ struct runq {
 	struct list services; /* waiting, first come first */
 	struct prioq vcpus;   /* waiting, by virtual runtime */
 	struct prioq rates;   /* the same, by rate: the heaviest first */
+	struct prioq overdue; /* the same, by when they have waited too long */
+	uint64_t load;	      /* their weights: the sum of 2^30 / rate */
 	uint32_t nr_waiting;
 };
 
@@ -27,6 +29,10 @@ void runq_remove(struct runq *rq, struct thread *t);
 struct thread *runq_first(const struct runq *rq);
 /* The vCPU thread that has the first claim, or NULL. */
 struct thread *runq_first_vcpu(const struct runq *rq);
+
+/* The vCPU thread that has waited too long by now, the first of them, or NULL.
+ */
+struct thread *runq_overdue(const struct runq *rq, uint64_t now);
 
 /* The least rate of those who wait and of one of rate `curr`. */
 uint32_t runq_least_rate(const struct runq *rq, uint32_t curr);

@@ -41,7 +41,7 @@ struct cpu_sched {
 	struct fair_hint first; /* about the first vCPU that waits [ditto] */
 	struct thread *idle;	/* [const] */
 	uint64_t since;		/* TSC when current was last charged [lock] */
-	uint64_t owed;		/* see settle_debt() [own CPU] */
+	uint64_t owed;		/* see settle_debt() [lock] */
 	struct timer slice;	/* [own CPU, interrupts off] */
 	uint64_t nr_switches;	/* [own CPU] */
 	uint64_t start;		/* TSC of sched_init_cpu [const] */
@@ -276,14 +276,29 @@ static void offer(const struct cpu_sched *s)
 	smp_kick((uint32_t)cpu);
 }
 
-/*
- * Somebody comes to s. If nobody waited there, the clock may be behind what
- * runs: that time was nobody else's, so it is no debt. [lock]
- */
-static void raise_clock(const struct cpu_sched *s)
+static bool some_vcpu_waits(void)
 {
-	if (s->first.class != THREAD_VCPU && s->current->class == THREAD_VCPU)
-		fair_clock_raise(&clock, fair_hint_used(&s->hint, rdtsc()));
+	for (uint32_t cpu = 0; cpu < nr_cpus; cpu++)
+		if (READ_ONCE(scheds[cpu].first.class) == THREAD_VCPU)
+			return true;
+	return false;
+}
+
+/*
+ * Somebody comes to s. If nobody waited anywhere, what its vCPU ran ahead of
+ * the clock was nobody else's time: it is let off. The clock stays: it is
+ * everybody's, and for the others that run alone a leap of it would look like
+ * time that they are owed. [lock]
+ */
+static void let_off(struct cpu_sched *s)
+{
+	struct thread *t = s->current;
+
+	if (t->class != THREAD_VCPU || some_vcpu_waits())
+		return;
+	charge(s);
+	fair_let_off(t, READ_ONCE(clock));
+	publish(&s->hint, s, t);
 }
 
 /*
@@ -297,7 +312,7 @@ static void enqueue(struct thread *t, uint32_t cpu, bool slept)
 	spin_lock(&s->lock);
 	if (t->class == THREAD_VCPU) {
 		if (slept)
-			raise_clock(s);
+			let_off(s);
 		fair_place(t, READ_ONCE(clock), slept);
 	}
 	insert(s, t);
@@ -338,6 +353,7 @@ void sched_wake(struct thread *t)
 	}
 	cpu = choose_cpu(t);
 	t->state = THREAD_READY;
+	t->ready_since = rdtsc();
 	WRITE_ONCE(t->cpu, cpu);
 	spin_unlock(&s->lock);
 	enqueue(t, cpu, true);
@@ -467,10 +483,16 @@ static struct thread *pull(const struct cpu_sched *s, bool stays)
 
 static struct thread *pick_next(struct cpu_sched *s)
 {
-	struct thread *next = runq_first(&s->rq);
+	struct thread *next = runq_first(&s->rq), *late;
 
 	if (!next)
 		return s->idle;
+	late = next->class == THREAD_VCPU ? runq_overdue(&s->rq, s->since)
+					  : NULL;
+	if (late) {
+		next = late;
+		fair_let_off(next, READ_ONCE(clock));
+	}
 	remove(s, next);
 	return next;
 }
@@ -520,6 +542,7 @@ static void switch_away(enum thread_state state)
 	if (state == THREAD_PARKED && READ_ONCE(prev->permit))
 		state = THREAD_READY;
 	prev->state = state;
+	prev->ready_since = s->since;
 	if (state == THREAD_READY && prev != s->idle)
 		insert(s, prev);
 	else if (prev->class == THREAD_VCPU)
@@ -604,7 +627,7 @@ void sched_leave_vcpus_time(void)
 	    !READ_ONCE(s->rq.nr_waiting) || ran < tsc_khz * SHARE_US / 1000)
 		return;
 	if (READ_ONCE(s->first.class) == THREAD_VCPU)
-		thread_park_until(now + s->owed + ran);
+		thread_park_until(now + READ_ONCE(s->owed) + ran);
 	else
 		sched_yield_cpu();
 }

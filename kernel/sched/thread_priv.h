@@ -23,9 +23,11 @@ enum thread_state {
 struct thread {
 	uint64_t rsp;	  /* saved while not running [rq] */
 	struct list link; /* a service thread in a run queue [rq] */
-	struct prioq_node by_vruntime, by_rate; /* a vCPU in one [rq] */
-	enum thread_state state;		/* [rq] */
-	uint32_t permit;			/* [atomic] */
+	/* a vCPU in one [rq] */
+	struct prioq_node by_vruntime, by_rate, by_deadline;
+	uint64_t ready_since;	   /* TSC; a vCPU that waits [rq] */
+	enum thread_state state;   /* [rq] */
+	uint32_t permit;	   /* [atomic] */
 	uint32_t cpu;		   /* runs, or ran last, there [rq] */
 	enum thread_class class;   /* [const] */
 	struct sched_group *group; /* whose share it uses [const] */

@@ -11,9 +11,7 @@ mem.boot = 32M
 """ % (name, name) for name in GUESTS)
 
 
-# With 4 CPUs `weights` fails: see docs/status.md.
-@pytest.mark.parametrize(
-    "cpus", [1, 2, pytest.param(4, marks=pytest.mark.long)])
+@pytest.mark.parametrize("cpus", [1, 2, 4])
 def test_selftest_beside_guests(cpus):
     files = {n + ".elf": micro(n) for n in GUESTS}
     with Machine(CONF, files, cpus=cpus) as m:
