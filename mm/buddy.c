@@ -19,8 +19,8 @@ void zone_init(struct zone *z, uint8_t node)
 			z->head[k][o] = z->tail[k][o] = FRAME_NIL;
 }
 
-static void list_block(struct zone *z, hfn_t first, unsigned order,
-		       enum block_kind k)
+static ALWAYS_INLINE void list_block(struct zone *z, hfn_t first,
+				     unsigned order, enum block_kind k)
 {
 	struct frame *fr = frame_of(first);
 	uint32_t next = z->head[k][order];
@@ -107,7 +107,9 @@ static void put_run(struct zone *z, hfn_t first, uint64_t npages,
 	}
 }
 
-void buddy_put(struct zone *z, hfn_t first, uint64_t npages, enum block_kind k)
+/* The same, where some may be faulty. */
+static NOINLINE void put_good(struct zone *z, hfn_t first, uint64_t npages,
+			      enum block_kind k)
 {
 	/* Almost always there are no faulty frames at all. */
 	while (unlikely(frame_nr_bad) && npages) {
@@ -121,6 +123,18 @@ void buddy_put(struct zone *z, hfn_t first, uint64_t npages, enum block_kind k)
 		npages -= good + 1;
 	}
 	put_run(z, first, npages, k);
+}
+
+void buddy_put(struct zone *z, hfn_t first, uint64_t npages, enum block_kind k)
+{
+	if (unlikely(npages != 1 || frame_nr_bad)) {
+		put_good(z, first, npages, k);
+		return;
+	}
+	/* By far the most: a small page, kept small in its cost. */
+	z->nr_free[k]++;
+	z->nr_freed_ever++;
+	put_block(z, first, 0, k);
 }
 
 bool buddy_cut_out(struct zone *z, hfn_t f)
