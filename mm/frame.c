@@ -173,10 +173,10 @@ static struct zone *nth_zone(unsigned i)
 	return &zones[i];
 }
 
-static bool take_one(enum block_kind k, unsigned flags, hfn_t *out)
+/* The stack is empty, or has a faulty frame. */
+static NOINLINE bool take_one_afresh(struct frame_stack *st, enum block_kind k,
+				     unsigned flags, hfn_t *out)
 {
-	struct frame_stack *st = &caches[cpu_id()].stack[k];
-
 	for (unsigned i = 0; !st->nr && i < nr_zones; i++)
 		if (refill(st, nth_zone(i), k, flags))
 			break;
@@ -187,6 +187,17 @@ static bool take_one(enum block_kind k, unsigned flags, hfn_t *out)
 		frame_set_retired(*out);
 	}
 	return false;
+}
+
+static ALWAYS_INLINE bool take_one(enum block_kind k, unsigned flags,
+				   hfn_t *out)
+{
+	struct frame_stack *st = &caches[cpu_id()].stack[k];
+
+	if (unlikely(!st->nr || frame_nr_bad))
+		return take_one_afresh(st, k, flags, out);
+	*out = hfn(st->hfn[--st->nr]);
+	return true;
 }
 
 /*
@@ -224,8 +235,8 @@ static bool take_block_of(struct zone *z, unsigned order, enum block_kind k,
 	}
 }
 
-static bool take_block(unsigned order, enum block_kind k, unsigned flags,
-		       hfn_t *out)
+static NOINLINE bool take_block(unsigned order, enum block_kind k,
+				unsigned flags, hfn_t *out)
 {
 	for (unsigned i = 0; i < nr_zones; i++)
 		if (take_block_of(nth_zone(i), order, k, flags, out))
@@ -233,9 +244,10 @@ static bool take_block(unsigned order, enum block_kind k, unsigned flags,
 	return false;
 }
 
-static bool take(unsigned order, enum block_kind k, unsigned flags, hfn_t *out)
+static ALWAYS_INLINE bool take(unsigned order, enum block_kind k,
+			       unsigned flags, hfn_t *out)
 {
-	if (order == 0)
+	if (likely(order == 0))
 		return take_one(k, flags, out);
 	return take_block(order, k, flags, out);
 }
