@@ -420,6 +420,34 @@ int gspace_inflate(struct gspace *gs, const uint64_t *gfns, unsigned npages,
 	return err;
 }
 
+bool gspace_quick_inflate(struct gspace *gs, gfn_t g)
+{
+	struct region *r = region_find_ram(gs, g);
+	uint64_t idx, *e;
+	hfn_t f;
+
+	if (unlikely(gs->frozen || !r || !balloon_room(gs)))
+		return false;
+	idx = region_index(r, g);
+	e = mobject_find_page(&gs->ram, idx);
+	if (unlikely(!e || mentry_state(*e) != PG_RESIDENT))
+		return false;
+	/* With the last one its table goes: see fold_ballooned(). */
+	if (unlikely(mobject_node_count(mobject_node_of(e), PG_BALLOONED) ==
+		     MOBJECT_FANOUT - 1))
+		return false;
+	f = mentry_frame(*e);
+	if (!frame_quick_free_begin() || !stage2_unmap_at_once(gs->s2, g))
+		return false;
+	/* From here on nothing can fail, and no CPU uses the frame. */
+	mobject_change_page(&gs->ram, e, idx, PG_RESIDENT, PG_BALLOONED,
+			    hfn(0));
+	gs->count.nr_inflated++;
+	__atomic_fetch_add(&gs->nr_flushes, 1, __ATOMIC_RELAXED);
+	frame_quick_free(f);
+	return true;
+}
+
 /* Up to the first page that is not ballooned. */
 static void deflate_stretch(struct batch *b, const struct stretch *st)
 {

@@ -345,21 +345,58 @@ static void put_run(hfn_t first, uint64_t npages, enum block_kind k)
 		memwait_wake();
 }
 
+/*
+ * The oldest of the stack's frames go back to their zones, a batch of them; the
+ * youngest are warm. With interrupts off (the exit fast path) only as many as
+ * need no waiting for a zone's lock.
+ */
+static NOINLINE void spill(struct frame_stack *st, enum block_kind k)
+{
+	struct zone *z = NULL;
+	unsigned n = 0;
+
+	for (; n < CACHE_BATCH; n++) {
+		hfn_t f = hfn(st->hfn[n]);
+
+		if (zone_of(f) != z) {
+			if (z)
+				spin_unlock(&z->lock);
+			z = zone_of(f);
+			if (!lock_zone(z)) {
+				z = NULL;
+				break;
+			}
+		}
+		buddy_put(z, f, 1, k);
+	}
+	if (z)
+		spin_unlock(&z->lock);
+	st->nr -= n;
+	memmove(st->hfn, st->hfn + n, st->nr * sizeof(st->hfn[0]));
+	if (unlikely(memwait_pending()))
+		memwait_wake();
+}
+
+/* There is room. */
+static ALWAYS_INLINE void stack_push(struct frame_stack *st, hfn_t f,
+				     enum block_kind k)
+{
+	struct frame *fr = frame_of(f);
+
+	fr->kind = frame_kind(FRAME_FREE, 0, fr->node, block_flags(k));
+	st->hfn[st->nr++] = (uint32_t)f.raw;
+}
+
 static void cache_put(struct frame_cache *c, hfn_t first, enum block_kind k)
 {
 	struct frame_stack *st = &c->stack[k];
 
-	if (unlikely(st->nr == CACHE_SIZE)) {
-		/* The oldest half goes, the youngest is warm. */
-		for (unsigned i = 0; i < CACHE_BATCH; i++)
-			put_run(hfn(st->hfn[i]), 1, k);
-		st->nr -= CACHE_BATCH;
-		memmove(st->hfn, st->hfn + CACHE_BATCH,
-			st->nr * sizeof(st->hfn[0]));
-	}
-	frame_of(first)->kind = frame_kind(FRAME_FREE, 0, frame_of(first)->node,
-					   block_flags(k));
-	st->hfn[st->nr++] = (uint32_t)first.raw;
+	if (unlikely(st->nr == CACHE_SIZE))
+		spill(st, k);
+	if (likely(st->nr < CACHE_SIZE))
+		stack_push(st, first, k);
+	else
+		put_run(first, 1, k);
 }
 
 static void free_block(hfn_t first, unsigned order, enum block_kind k)
@@ -386,6 +423,28 @@ void frame_free_clean(hfn_t first, unsigned order)
 {
 	ASSERT(frames_are_zero(first, 1ull << order));
 	free_block(first, order, BLOCK_CLEAN);
+}
+
+bool frame_quick_free_begin(void)
+{
+	struct frame_stack *st = &caches[cpu_id()].stack[BLOCK_DIRTY];
+
+	if (unlikely(st->nr == CACHE_SIZE))
+		spill(st, BLOCK_DIRTY);
+	return st->nr < CACHE_SIZE && !memwait_pending() && !frame_nr_bad;
+}
+
+void frame_quick_free(hfn_t f)
+{
+	struct frame_cache *c = &caches[cpu_id()];
+	struct frame *fr = frame_of(f);
+
+	ASSERT((frames_poison(f, 1), true));
+	BUG_ON(fr->type <= FRAME_FREE || fr->order ||
+	       c->stack[BLOCK_DIRTY].nr == CACHE_SIZE);
+	c->nr_type[fr->type]--;
+	c->nr_moves++;
+	stack_push(&c->stack[BLOCK_DIRTY], f, BLOCK_DIRTY);
 }
 
 void frame_free_run(hfn_t first, uint64_t npages, enum frame_type type)

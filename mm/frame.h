@@ -95,6 +95,13 @@ MUST_CHECK int frame_alloc(unsigned order, enum frame_type type, unsigned flags,
 void frame_free(hfn_t first, unsigned order);
 /* The same for a block got with FA_ZERO and never written: stays clean. */
 void frame_free_clean(hfn_t first, unsigned order);
+/*
+ * frame_free() of a single frame on the exit fast path, interrupts off, where
+ * it neither waits for a lock nor wakes anybody. begin: false if that is not to
+ * be had now; it comes right before the other.
+ */
+MUST_CHECK bool frame_quick_free_begin(void);
+void frame_quick_free(hfn_t f);
 
 /*
  * Frames of FRAME_DATA on their way out: taken from their owner, not yet free

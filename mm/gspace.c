@@ -332,6 +332,12 @@ const uint64_t *gspace_target(const struct gspace *gs)
 	return &gs->target;
 }
 
+bool gspace_is_at_target(const struct gspace *gs)
+{
+	return READ_ONCE(gs->ram.nr[PG_BALLOONED]) ==
+	       gs->ram.npages - READ_ONCE(gs->target);
+}
+
 int gspace_set_min(struct gspace *gs, uint64_t nbytes)
 {
 	uint64_t npages = nbytes >> PAGE_SHIFT;

@@ -145,6 +145,14 @@ MUST_CHECK int gspace_deflate(struct gspace *gs, const uint64_t *gfns,
 			      unsigned npages, unsigned *done);
 
 /*
+ * Inflate of one page on the exit fast path, between guest_quick_begin() and
+ * guest_quick_end(), on the thread of a vCPU of this VM that counts as in guest
+ * mode: g is resident in a leaf of its own, and nobody has to be waited for.
+ * False: it is not so, nothing done, gspace_inflate() knows what to say.
+ */
+MUST_CHECK bool gspace_quick_inflate(struct gspace *gs, gfn_t g);
+
+/*
  * Takes resident and zero pages in [g, g + npages) back: they become hollow
  * and LOSE their content. For pages the guest declared free, for reset, and
  * for the benchmark. *taken: frames freed. -EINVAL: not RAM; -ENOMEM.
@@ -180,6 +188,9 @@ enum gspace_collapse gspace_collapse_some(void);
 
 /* Where the target is, in pages [atomic]. */
 const uint64_t *gspace_target(const struct gspace *gs);
+/* True if the balloon is as large as that wants it. No lock: true for a moment.
+ */
+bool gspace_is_at_target(const struct gspace *gs);
 
 struct gspace_stats {
 	uint64_t size;			 /* pages: sum of all states */

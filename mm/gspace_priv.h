@@ -5,7 +5,9 @@
  *
  * The order in which a frame leaves a guest, everywhere: under the lock change
  * the page's state, clear its stage-2 leaf and put the frame on a chain;
- * unlock; flush; free the chain.
+ * unlock; flush; free the chain. gspace_quick_inflate() does it in one hold of
+ * the lock, because nobody is waited for: clear the leaf and flush, change the
+ * state, free the frame.
  */
 #ifndef MM_GSPACE_PRIV_H
 #define MM_GSPACE_PRIV_H

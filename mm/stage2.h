@@ -65,6 +65,14 @@ bool stage2_unmap_page(struct stage2 *s2, struct stage2_cursor *c, gfn_t g);
 bool stage2_unmap_pages(struct stage2 *s2, const uint64_t *gfns, unsigned n);
 
 /*
+ * For the exit fast path: clears the 4 KiB leaf at g, and after that no CPU
+ * uses it. False, and nothing changed: a vCPU would have to be waited for, or
+ * there is no such leaf. Called on the thread of a vCPU of this VM that counts
+ * as in guest mode, interrupts off; waits for nobody.
+ */
+MUST_CHECK bool stage2_unmap_at_once(struct stage2 *s2, gfn_t g);
+
+/*
  * Clears all leaves in [g, g + npages) and frees emptied tables where the range
  * covers them whole; a larger leaf that sticks out is
  * split first. True if anything was present. -ENOMEM from a split can't

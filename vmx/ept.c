@@ -273,24 +273,33 @@ int stage2_map(struct stage2 *s2, gfn_t g, hfn_t h, unsigned order,
 	return 0;
 }
 
-bool stage2_unmap_page(struct stage2 *s2, struct stage2_cursor *c, gfn_t g)
+/* The 4 KiB leaf at g, present or not; NULL: no table, or a larger leaf. */
+static uint64_t *find_leaf(struct stage2 *s2, struct stage2_cursor *c, gfn_t g)
 {
-	uint64_t *e, old;
+	uint64_t *e;
 	unsigned level;
 
-	if (likely(c->base == g.raw >> 9)) {
-		e = &c->table[g.raw & (EPT_ENTRIES - 1)];
-	} else {
-		e = walk(s2, g, 1, &level);
-		if (level != 1) {
-			BUG_ON(ept_present(*e)); /* a larger leaf */
-			return false;
-		}
-		c->base = g.raw >> 9;
-		c->table = e - (g.raw & (EPT_ENTRIES - 1));
+	if (likely(c->base == g.raw >> 9))
+		return &c->table[g.raw & (EPT_ENTRIES - 1)];
+	e = walk(s2, g, 1, &level);
+	if (level != 1)
+		return NULL;
+	c->base = g.raw >> 9;
+	c->table = e - (g.raw & (EPT_ENTRIES - 1));
+	return e;
+}
+
+bool stage2_unmap_page(struct stage2 *s2, struct stage2_cursor *c, gfn_t g)
+{
+	uint64_t *e = find_leaf(s2, c, g);
+
+	if (!e) {
+		struct stage2_leaf larger;
+
+		BUG_ON(stage2_lookup(s2, g, &larger));
+		return false;
 	}
-	old = *e;
-	if (!ept_present(old))
+	if (!ept_present(*e))
 		return false;
 	WRITE_ONCE(*e, 0);
 	return true;
@@ -298,22 +307,35 @@ bool stage2_unmap_page(struct stage2 *s2, struct stage2_cursor *c, gfn_t g)
 
 bool stage2_unmap_pages(struct stage2 *s2, const uint64_t *gfns, unsigned n)
 {
-	struct stage2_cursor c = S2_CURSOR_INIT;
 	uint64_t any = 0;
 
 	/* The first call finds the table, if there is one. */
 	if (!n)
 		return false;
-	any = stage2_unmap_page(s2, &c, gfn(gfns[0]));
-	if (!c.table)
+	any = stage2_unmap_page(s2, &s2->last, gfn(gfns[0]));
+	if (s2->last.base != gfns[0] >> 9)
 		return false;
 	for (unsigned i = 1; i < n; i++) {
-		uint64_t *e = &c.table[gfns[i] & (EPT_ENTRIES - 1)];
+		uint64_t *e = &s2->last.table[gfns[i] & (EPT_ENTRIES - 1)];
 
 		any |= *e & EPT_RWX;
 		WRITE_ONCE(*e, 0);
 	}
 	return any != 0;
+}
+
+uint64_t stage2_leaf_take(struct stage2 *s2, gfn_t g)
+{
+	uint64_t *e = find_leaf(s2, &s2->last, g);
+
+	/* Atomic: a processor may set the bits of this entry meanwhile. */
+	return e ? __atomic_exchange_n(e, 0, __ATOMIC_RELAXED) : 0;
+}
+
+void stage2_leaf_put_back(struct stage2 *s2, gfn_t g, uint64_t leaf)
+{
+	BUG_ON(s2->last.base != g.raw >> 9);
+	WRITE_ONCE(s2->last.table[g.raw & (EPT_ENTRIES - 1)], leaf);
 }
 
 /* The highest level whose whole entry lies in [g, end). */

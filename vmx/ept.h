@@ -28,6 +28,13 @@ void stage2_set_vm(struct stage2 *s2, struct vm *vm);
 uint64_t stage2_take_retired(struct stage2 *s2);
 void stage2_free_retired(struct stage2 *s2, uint64_t head);
 
+/*
+ * For stage2_unmap_at_once(): clears the 4 KiB leaf at g and returns it, 0 if
+ * there is none; puts it back, in the same hold of the gspace lock.
+ */
+uint64_t stage2_leaf_take(struct stage2 *s2, gfn_t g);
+void stage2_leaf_put_back(struct stage2 *s2, gfn_t g, uint64_t leaf);
+
 /* What the processor can do; set once by vmx_init() before any VM exists. */
 struct ept_caps {
 	bool leaf_2m, leaf_1g, accessed_dirty;

@@ -155,6 +155,18 @@ def test_vcpus_keep_their_state(cpus):
         m.poweroff()
 
 
+@pytest.mark.parametrize("cpus", [1, 2])
+def test_a_page_given_away_alone_is_gone_for_all(cpus):
+    conf = "[host]\n" + section("balloon_one",
+                                "vcpus = 3\ncmdline = vcpus=3 rounds=40\n")
+    with Machine(conf, {"balloon_one.elf": micro("balloon_one")}, cpus=cpus,
+                 mem_mib=512) as m:
+        m.boot()
+        assert run(m, "balloon_one") == 0
+        m.audit()
+        m.poweroff()
+
+
 def test_memory_taken_apart_becomes_large_leaves_again():
     """What the balloon took apart is put together by copying while two CPUs
     of the guest check and change it."""

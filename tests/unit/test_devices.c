@@ -39,6 +39,8 @@ static struct {
 	uint64_t gfns[GSPACE_BATCH_MAX];
 	unsigned npages, take; /* last batch; how many are good */
 	int batch_err;
+	bool lock_is_taken, is_held; /* the space's, by guest_quick_begin() */
+	bool at_target;
 } mm;
 
 /* What the fast path of MEM_TARGET has when a line is about to change. */
@@ -142,6 +144,44 @@ int gspace_inflate(struct gspace *gs, const uint64_t *gfns, unsigned npages,
 {
 	(void)gs;
 	return batch(gfns, npages, done);
+}
+
+bool guest_quick_begin(struct gspace *gs)
+{
+	(void)gs;
+	mm.is_held = !mm.lock_is_taken;
+	return mm.is_held;
+}
+
+void guest_quick_end(struct gspace *gs)
+{
+	(void)gs;
+	assert_true(mm.is_held);
+	mm.is_held = false;
+}
+
+bool guest_quick_read64(struct gspace *gs, gpa_t a, uint64_t *out)
+{
+	assert_true(mm.is_held);
+	assert_int_equal(a.raw % 8, 0);
+	return guest_read(gs, a, out, 8) == 0;
+}
+
+bool gspace_quick_inflate(struct gspace *gs, gfn_t g)
+{
+	(void)gs;
+	assert_true(mm.is_held);
+	mm.gfns[0] = g.raw;
+	return mm.take != 0;
+}
+
+bool gspace_is_at_target(const struct gspace *gs)
+{
+	(void)gs;
+	/* It may be asked on the exit fast path. */
+	assert_int_equal(fake_locks_held(), 0);
+	assert_false(mm.is_held);
+	return mm.at_target;
 }
 
 int gspace_deflate(struct gspace *gs, const uint64_t *gfns, unsigned npages,
@@ -612,6 +652,37 @@ static void memdev_batches(void **state)
 	assert_int_equal(call(AEROSTAT_HC_MEM_DISCARD + 1, 0, 0), -ENOSYS);
 }
 
+/* What isn't simple is refused: then nothing has happened, no lock is held. */
+static void memdev_quick_inflate_of_one_page(void **state)
+{
+	const uint64_t at = RAM_PAGE_GPA + 8;
+
+	(void)state;
+	memcpy(ram_page + 8, &(uint64_t){ 4711 }, 8);
+	assert_false(memdev_quick_inflate(&fake_vm, at)); /* no driver */
+	assert_int_equal(call(AEROSTAT_HC_MEM_SETUP, 1, 0), 0);
+	assert_true(memdev_quick_inflate(&fake_vm, at));
+	assert_int_equal(mm.gfns[0], 4711);
+	assert_false(memdev_quick_inflate(&fake_vm, at + 4));
+	assert_false(memdev_quick_inflate(&fake_vm, ~7ull));
+	assert_false(memdev_quick_inflate(&fake_vm, 0));
+	mm.lock_is_taken = true;
+	assert_false(memdev_quick_inflate(&fake_vm, at));
+	mm.lock_is_taken = false;
+	mm.take = 0;
+	fake_tsc += 5; /* 0 means never */
+	memdev_notify_target(&fake_vm);
+	mm.at_target = true;
+	assert_false(memdev_quick_inflate(&fake_vm, at));
+	assert_int_equal(memdev_resize_ticks(&fake_vm), 0);
+	/* The page that the target was about. */
+	mm.take = 1;
+	fake_tsc += 77;
+	assert_true(memdev_quick_inflate(&fake_vm, at));
+	assert_int_equal(memdev_resize_ticks(&fake_vm), 77);
+	assert_false(mm.is_held);
+}
+
 static void memdev_statistics(void **state)
 {
 	struct aerostat_guest_stats st;
@@ -815,6 +886,7 @@ int main(void)
 		T(memdev_line_is_never_stuck),
 		T(memdev_reset_leaves_no_event_of_the_run_before),
 		T(memdev_batches),
+		T(memdev_quick_inflate_of_one_page),
 		T(memdev_statistics),
 		T(reset_is_power_on),
 		T(resets),

@@ -80,6 +80,13 @@ static void check_page(uint64_t i)
 	assert_int_equal(l.first.raw + (at - l.gfn.raw), m->hfn);
 }
 
+static void check_page_is_gone(uint64_t i)
+{
+	struct stage2_leaf l;
+
+	assert_false(stage2_lookup(s2, gfn(MODEL_BASE + i), &l));
+}
+
 static void check_all(void)
 {
 	for (uint64_t i = 0; i < MODEL_PAGES; i++)
@@ -161,6 +168,44 @@ static void op_unmap_page(void)
 	}
 }
 
+/* Random ones of a 2 MiB range that no large leaf maps. */
+static void op_unmap_pages(void)
+{
+	uint64_t base = (uint64_t)rand() % MODEL_PAGES & ~(PAGES_2M - 1);
+	unsigned n = (unsigned)rand() % 20;
+	uint64_t gfns[20];
+	bool any = false;
+
+	if (model[base].present && model[base].order)
+		return;
+	for (unsigned k = 0; k < n; k++) {
+		uint64_t i = base + (uint64_t)rand() % PAGES_2M;
+
+		gfns[k] = MODEL_BASE + i;
+		any |= model[i].present;
+		model[i] = (struct model_page){ 0 };
+	}
+	assert_int_equal(stage2_unmap_pages(s2, gfns, n), any);
+}
+
+/* Out and in again, or out for good. */
+static void op_leaf_take(void)
+{
+	uint64_t i = (uint64_t)rand() % MODEL_PAGES;
+	bool small = model[i].present && !model[i].order;
+	uint64_t leaf = stage2_leaf_take(s2, gfn(MODEL_BASE + i));
+
+	assert_int_equal(leaf != 0, small);
+	if (!leaf)
+		return;
+	check_page_is_gone(i);
+	if (rand() % 2)
+		stage2_leaf_put_back(s2, gfn(MODEL_BASE + i), leaf);
+	else
+		model[i] = (struct model_page){ 0 };
+	check_page(i);
+}
+
 static void op_unmap_range(void)
 {
 	uint64_t i = (uint64_t)rand() % MODEL_PAGES;
@@ -185,8 +230,9 @@ static void op_unmap_range(void)
 static void random_operations_agree_with_the_model(void **state)
 {
 	static void (*const ops[])(void) = {
-		op_map_4k, op_map_4k, op_map_4k,     op_map_2m,
-		op_split,  op_split,  op_unmap_page, op_unmap_range,
+		op_map_4k,    op_map_4k,    op_map_4k,	    op_map_2m,
+		op_split,     op_split,	    op_unmap_page,  op_unmap_pages,
+		op_leaf_take, op_leaf_take, op_unmap_range,
 	};
 	unsigned seed = (unsigned)time(NULL);
 

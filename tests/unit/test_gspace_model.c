@@ -7,6 +7,7 @@
  * Sources: mm/mobject.c mm/gspace.c mm/fault.c mm/balloon.c mm/guest_copy.c
  * Sources: mm/collapse.c mm/audit.c mm/audit_frames.c kernel/lib/lib.c
  */
+#include "kernel/lib/x86.h"
 #include "mm_world.h"
 
 #define MODEL_PAGES 0x1000u /* 16 MiB */
@@ -20,6 +21,8 @@ static struct model {
 	struct gspace *gs;
 	struct model_page page[MODEL_PAGES];
 } models[2];
+
+static unsigned nr_quick; /* inflated on the fast path */
 
 static bool model_is_ram(uint64_t g)
 {
@@ -115,6 +118,38 @@ static void model_balloon(struct model *m, bool inflate)
 			    m->page[gfns[done]].ballooned == inflate);
 }
 
+/* One page as a guest gives it: by the fast path, else by the other. */
+static void model_inflate_one(struct model *m)
+{
+	struct gspace_stats before = stats_of(m->gs), after;
+	uint64_t g = random_gfn();
+	unsigned done = 0;
+	bool quick;
+	int err = 0;
+
+	fake_stage2_busy = rand() % 4 == 0;
+	fake_irqs_off = true;
+	assert_true(guest_quick_begin(m->gs));
+	quick = gspace_quick_inflate(m->gs, gfn(g));
+	guest_quick_end(m->gs);
+	fake_irqs_off = false;
+	if (!quick) {
+		after = stats_of(m->gs);
+		assert_memory_equal(&before, &after, sizeof(before));
+		err = gspace_inflate(m->gs, &g, 1, &done);
+	}
+	assert_false(quick && fake_stage2_busy);
+	fake_stage2_busy = false;
+	nr_quick += quick;
+	if (err == -EINVAL)
+		assert_true(!model_is_ram(g) || m->page[g].ballooned);
+	if (err)
+		return;
+	assert_true(model_is_ram(g) && !m->page[g].ballooned);
+	m->page[g] = (struct model_page){ .ballooned = true };
+	assert_int_equal(stats_of(m->gs).nr_inflated, before.nr_inflated + 1);
+}
+
 static void model_discard(struct model *m)
 {
 	uint64_t g = random_gfn(), n = 1 + (uint64_t)rand() % 1500, taken;
@@ -162,6 +197,9 @@ static void model_step(void)
 	case 2: model_discard(m); break;
 	case 3: frame_zero_some(); break;
 	case 4: gspace_collapse_some(); break;
+	case 5:
+	case 6:
+	case 7: model_inflate_one(m); break;
 	default:
 		if (rand() % 2)
 			model_store(m);
@@ -201,6 +239,7 @@ static void random_use_agrees_with_the_model(void **state)
 	random_life(COMMIT_SINGLE, 64 * MIB);
 	/* Less than the VMs want: faults fail with -ENOMEM all the time. */
 	random_life(COMMIT_HUGE, 24 * MIB);
+	assert_true(nr_quick > 100);
 }
 
 int main(void)

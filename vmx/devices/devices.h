@@ -142,6 +142,11 @@ bool memdev_request_shutdown(struct vm *vm);
 bool memdev_request_stats(struct vm *vm);
 
 /*
+ * MEM_INFLATE of the one page whose number is at `at`, on the exit fast path.
+ * False: nothing done, memdev_hypercall() is to see to it.
+ */
+bool memdev_quick_inflate(struct vm *vm, uint64_t at);
+/*
  * Memory-device and balloon hypercalls (guest-stubs/abi.h), CPL checked by
  * the caller. Result for RAX.
  */

@@ -179,12 +179,10 @@ static bool post_event(struct vm_devices *d, uint32_t event)
 static void note_progress(struct vm_devices *d)
 {
 	uint64_t since = READ_ONCE(d->mem.target_tsc);
-	struct gspace_stats st;
 
 	if (!since || READ_ONCE(d->mem.resize_ticks))
 		return;
-	gspace_get_stats(d->vm->gs, &st);
-	if (st.state[PG_BALLOONED] == st.size - st.target)
+	if (gspace_is_at_target(d->vm->gs))
 		WRITE_ONCE(d->mem.resize_ticks, rdtsc() - since);
 }
 
@@ -302,6 +300,21 @@ static int64_t do_batch(struct vcpu *v, uint64_t at, uint64_t npages,
 	err = fn(vm->gs, gfns, (unsigned)npages, &done);
 	note_progress(vm->dev);
 	return done ? (int64_t)done : err;
+}
+
+bool memdev_quick_inflate(struct vm *vm, uint64_t at)
+{
+	uint64_t g;
+	bool done;
+
+	if (!is_ready(vm->dev) || at % sizeof(g) || !guest_quick_begin(vm->gs))
+		return false;
+	done = guest_quick_read64(vm->gs, gpa(at), &g) &&
+	       gspace_quick_inflate(vm->gs, gfn(g));
+	guest_quick_end(vm->gs);
+	if (done)
+		note_progress(vm->dev);
+	return done;
 }
 
 int64_t memdev_setup(struct vm *vm, uint64_t version)

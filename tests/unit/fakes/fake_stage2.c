@@ -31,6 +31,7 @@ struct stage2 {
 	uint32_t *stale; /* gfns, nr_stale of them, room for MAX_GFN */
 };
 
+bool fake_stage2_busy;
 uint32_t fake_leaf_orders = 1u << 0 | 1u << 9 | 1u << 18;
 
 uint32_t stage2_leaf_orders(void)
@@ -288,10 +289,9 @@ bool stage2_harvest(struct stage2 *s2, gfn_t g, struct stage2_leaf *out)
 	return stage2_lookup(s2, g, out);
 }
 
-void stage2_flush(struct stage2 *s2)
+/* Nobody uses what was removed before. */
+static void drop_stale(struct stage2 *s2)
 {
-	if (fake_locks_held())
-		panic("flush with a lock held");
 	for (uint64_t i = 0; i < s2->nr_stale; i++) {
 		struct leaf *l = &s2->leaf[s2->stale[i]];
 
@@ -299,6 +299,23 @@ void stage2_flush(struct stage2 *s2)
 		l->stale = false;
 	}
 	s2->nr_stale = 0;
+}
+
+void stage2_flush(struct stage2 *s2)
+{
+	if (fake_locks_held())
+		panic("flush with a lock held");
+	drop_stale(s2);
+}
+
+bool stage2_unmap_at_once(struct stage2 *s2, gfn_t g)
+{
+	struct stage2_cursor c = S2_CURSOR_INIT;
+
+	if (fake_stage2_busy || !stage2_unmap_page(s2, &c, g))
+		return false;
+	drop_stale(s2);
+	return true;
 }
 
 uint64_t stage2_nr_tables(const struct stage2 *s2)

@@ -16,6 +16,9 @@
 /* Leaf orders that stage2_leaf_orders() claims. */
 extern uint32_t fake_leaf_orders;
 
+/* Another vCPU is in guest mode: stage2_unmap_at_once() would have to wait. */
+extern bool fake_stage2_busy;
+
 /* Writes through the VM's translations as a guest would. False: violation. */
 bool fake_guest_store(struct stage2 *s2, gpa_t a, uint8_t value);
 /* The same for loads; *value: the byte there. */
