@@ -371,6 +371,13 @@ void cpuid_policy_update(struct vcpu *v)
 		e->regs.ebx = xsavec_size(v, v->lazy.xcr0);
 }
 
+static bool is_beyond_extended(struct vcpu *v, uint32_t leaf)
+{
+	const struct cpuid_entry *e = entry(v, 0x80000000u, 0);
+
+	return leaf >= 0x80000000u && e && leaf > e->regs.eax;
+}
+
 struct cpuid_regs cpuid_policy_get(struct vcpu *v, uint32_t leaf,
 				   uint32_t subleaf)
 {
@@ -382,8 +389,9 @@ struct cpuid_regs cpuid_policy_get(struct vcpu *v, uint32_t leaf,
 	/* The topology leaf answers every level with the APIC ID. */
 	if (leaf == 0xb)
 		return (struct cpuid_regs){ 0, 0, subleaf & 0xff, v->index };
-	if (leaf < 0x40000000u && leaf > v->cpuid[0].regs.eax) {
-		/* Intel: beyond the last basic leaf, that leaf answers. */
+	if ((leaf < 0x40000000u && leaf > v->cpuid[0].regs.eax) ||
+	    is_beyond_extended(v, leaf)) {
+		/* SDM: beyond the last leaf, the last basic one answers. */
 		e = entry(v, v->cpuid[0].regs.eax, subleaf);
 		return e ? e->regs : none;
 	}

@@ -115,6 +115,7 @@ static void handle_init(struct vcpu *v)
 	v->wait_sipi = v->index != 0;
 	lapic_init_signal(v->lapic);
 	pv_eoi_reset(v);
+	vcpu_state_init();
 	vmcs_setup_guest_reset(v);
 }
 

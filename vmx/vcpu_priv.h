@@ -169,6 +169,8 @@ void vcpu_set_controls(struct vcpu *v, uint32_t set, uint32_t clear);
 MUST_CHECK int vcpu_state_create(struct vcpu *v);
 void vcpu_state_destroy(struct vcpu *v);
 void vcpu_state_reset(struct vcpu *v);
+/* INIT: what it resets of that. The vCPU's own thread, its state loaded. */
+void vcpu_state_init(void);
 /* Registers to memory and back; interrupts off. */
 void vcpu_lazy_save(struct vcpu *v);
 void vcpu_lazy_restore(struct vcpu *v);

@@ -12,6 +12,8 @@
 #include "vmx/vcpu_priv.h"
 #include "vmx/vmx.h"
 
+#define DR6_RESET 0xffff0ff0u
+
 static void xsave(struct vcpu *v)
 {
 	uint64_t all = vmx_controls.xcr0_host;
@@ -112,13 +114,24 @@ void vcpu_state_destroy(struct vcpu *v)
 		frame_free(v->xsave_frame, v->xsave_order);
 }
 
+/* SDM, "Processor State After Reset", column INIT: the rest is unchanged. */
+void vcpu_state_init(void)
+{
+	write_cr2(0);
+	write_dr0(0);
+	write_dr1(0);
+	write_dr2(0);
+	write_dr3(0);
+	write_dr6(DR6_RESET);
+}
+
 /* Power-up values (SDM, "Processor State After Reset"). */
 void vcpu_state_reset(struct vcpu *v)
 {
 	uint8_t *area = v->xsave;
 
 	memset(&v->lazy, 0, sizeof(v->lazy));
-	v->lazy.dr6 = 0xffff0ff0;
+	v->lazy.dr6 = DR6_RESET;
 	v->lazy.xcr0 = vmx_controls.xcr0_host ? 1 : 0;
 	memset(area, 0, PAGE_SIZE << v->xsave_order);
 	*(uint16_t *)(void *)area = 0x37f;	   /* FCW */

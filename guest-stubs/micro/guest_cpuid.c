@@ -20,6 +20,18 @@ static bool signature_is(const struct cpuid *c, const char *text)
 	return true;
 }
 
+/* SDM, "CPUID": beyond the last leaf the last basic one answers. */
+static void check_beyond(uint32_t first)
+{
+	struct cpuid last = cpuid_read(cpuid_read(0, 0).eax, 0);
+	struct cpuid got = cpuid_read(cpuid_read(first, 0).eax + 1, 0);
+
+	CHECK_EQ(got.eax, last.eax);
+	CHECK_EQ(got.ebx, last.ebx);
+	CHECK_EQ(got.ecx, last.ecx);
+	CHECK_EQ(got.edx, last.edx);
+}
+
 void guest_main(void)
 {
 	struct cpuid c = cpuid_read(1, 0);
@@ -39,4 +51,6 @@ void guest_main(void)
 	CHECK(signature_is(&c, "KVMKVMKVM\0\0"));
 
 	CHECK_EQ(cpuid_read(7, 0).ebx >> 2 & 1, 0); /* SGX */
+	check_beyond(0);
+	check_beyond(0x80000000u);
 }

@@ -338,6 +338,7 @@ void rt_start_cpus(unsigned nr, void (*fn)(unsigned cpu))
 	for (const char *c = rt_ap_code; c < rt_ap_code_end; c++)
 		*page++ = *c;
 	ap_fn = fn;
+	rt_ap_count = 0;
 	msr_write(MSR_APIC_BASE, msr_read(MSR_APIC_BASE) | APIC_BASE_X2APIC);
 	msr_write(MSR_X2APIC_ICR, ICR_INIT_OTHERS);
 	msr_write(MSR_X2APIC_ICR, ICR_STARTUP_OTHERS | AP_PAGE >> 12);

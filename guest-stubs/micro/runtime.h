@@ -66,9 +66,9 @@ extern void (*rt_on_irq[256])(void);
 /* ---- other CPUs ---- */
 #define RT_MAX_CPUS 64u
 /*
- * Starts CPUs 1 to nr - 1, each in fn(number), interrupts off, on a stack of
- * 4 KiB; waits until they run. One that returns halts for good. Checks and
- * output are the first CPU's.
+ * Starts CPUs 1 to nr - 1, also such that run already, each in fn(number),
+ * interrupts off, on a stack of 4 KiB; waits until they run. One that returns
+ * halts for good. Checks and output are the first CPU's.
  */
 void rt_start_cpus(unsigned nr, void (*fn)(unsigned cpu));
 

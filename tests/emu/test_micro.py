@@ -6,9 +6,10 @@ from harness import Machine, micro
 # Guests that end with a verdict in the debug-exit value: 0 is ok.
 QUESTIONS = ["hello", "hypercall", "cpuid", "msr_unknown", "vmx_insn",
              "touch_outside", "exceptions", "timers", "pveoi",
-             "balloon_bad", "touch_all", "hidden"]
+             "balloon_bad", "touch_all", "hidden", "init"]
 # More lines of their sections.
-MORE = {"hidden": "cpu.hide = x2apic, invpcid, rdtscp\n"}
+MORE = {"hidden": "cpu.hide = x2apic, invpcid, rdtscp\n",
+        "init": "vcpus = 2\n"}
 # Guests that go wrong, and what the hypervisor says about it.
 CRASHES = {"triple_fault": "triple fault", "bad_insn_mmio": "MMIO"}
 ENDLESS = ["runaway", "hlt_forever", "uart_flood"]
