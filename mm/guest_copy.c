@@ -195,16 +195,46 @@ bool guest_quick_begin(struct gspace *gs)
 }
 
 /* Whole words, so that each is read at once. */
-static ALWAYS_INLINE bool quick_read(struct gspace *gs, gpa_t a, uint64_t *to,
+static ALWAYS_INLINE bool read_words(const char *from, uint64_t *to,
 				     unsigned nwords)
+{
+	for (unsigned i = 0; i < nwords; i++)
+		to[i] = READ_ONCE(((const uint64_t *)(const void *)from)[i]);
+	return true;
+}
+
+static NOINLINE bool quick_read_anywhere(struct gspace *gs, gpa_t a,
+					 uint64_t *to, unsigned nwords)
 {
 	char *from;
 
-	if (unlikely(find_byte(gs, a, &from) || !from))
+	if (find_byte(gs, a, &from) || !from)
 		return false;
-	for (unsigned i = 0; i < nwords; i++)
-		to[i] = READ_ONCE(((uint64_t *)(void *)from)[i]);
-	return true;
+	return read_words(from, to, nwords);
+}
+
+/*
+ * An instruction that is emulated takes up to five of these, and mostly from
+ * where the last one was: a small page of the same region and the same table.
+ * All else is out of line, as a last call, so that nothing has to be kept on
+ * the stack for it.
+ */
+static ALWAYS_INLINE bool quick_read(struct gspace *gs, gpa_t a, uint64_t *to,
+				     unsigned nwords)
+{
+	const struct region *r = &gs->regions[gs->last_region];
+	uint64_t i = gfn_of(a).raw - r->first.raw, idx = i + r->index, e;
+
+	if (unlikely(i >= r->npages || !r->is_ram ||
+		     !mobject_is_near(&gs->ram, idx) ||
+		     READ_ONCE(frame_nr_bad)))
+		return quick_read_anywhere(gs, a, to, nwords);
+	e = *mobject_near(&gs->ram, idx);
+	if (unlikely(mentry_state(e) != PG_RESIDENT))
+		return false;
+	return read_words((const char *)hfn_to_ptr(mentry_frame(e)) +
+				  (a.raw & PAGE_MASK),
+			  to, nwords);
 }
 
 bool guest_quick_read64(struct gspace *gs, gpa_t a, uint64_t *out)

@@ -90,6 +90,19 @@ static inline uint32_t mobject_node_count(const struct frame *node,
 /* An all-hollow object. */
 void mobject_init(struct mobject *o, const char *name, uint64_t npages);
 
+/* True if page idx has an entry of its own in the table walked to last. */
+static ALWAYS_INLINE bool mobject_is_near(const struct mobject *o, uint64_t idx)
+{
+	return idx / MOBJECT_FANOUT == o->last_chunk;
+}
+
+/* That entry. */
+static ALWAYS_INLINE uint64_t *mobject_near(const struct mobject *o,
+					    uint64_t idx)
+{
+	return o->last_table + idx % MOBJECT_FANOUT;
+}
+
 /*
  * The entry that says the state of page idx, and its level. Never a node.
  * Valid until the object is changed.
@@ -102,8 +115,8 @@ static inline uint64_t *mobject_walk(struct mobject *o, uint64_t idx,
 
 	ASSERT(idx < o->npages);
 	*level = 0;
-	if (likely(idx / MOBJECT_FANOUT == o->last_chunk))
-		return o->last_table + idx % MOBJECT_FANOUT;
+	if (likely(mobject_is_near(o, idx)))
+		return mobject_near(o, idx);
 	while (*e & MENTRY_NODE) {
 		table = hpa_to_ptr(hpa(*e & MENTRY_ADDR));
 		l--;
