@@ -414,27 +414,26 @@ static ALWAYS_INLINE void answer(struct vcpu *v, const struct cpuid_regs *r)
 	v->gpr[REG_RDX] = r->edx;
 }
 
-/* Leaves without subleaves; the others are rare. */
+/* With subleaves, or beyond the basic ones: looked for, never far. */
+static NOINLINE bool cpuid_of_many(struct vcpu *v)
+{
+	struct cpuid_regs r = cpuid_policy_get(v, (uint32_t)v->gpr[REG_RAX],
+					       (uint32_t)v->gpr[REG_RCX]);
+
+	answer(v, &r);
+	return exit_fast_skip(v, REASON_CPUID);
+}
+
 bool fast_cpuid(struct vcpu *v)
 {
 	uint32_t leaf = (uint32_t)v->gpr[REG_RAX];
 	const struct cpuid_entry *e;
 
 	if (unlikely(leaf >= CPUID_DIRECT || v->cpuid_first[leaf] == 0xff))
-		return false;
+		return cpuid_of_many(v);
 	e = &v->cpuid[v->cpuid_first[leaf]];
 	if (unlikely(e->has_subleaf))
-		return false;
+		return cpuid_of_many(v);
 	answer(v, &e->regs);
 	return exit_fast_skip(v, REASON_CPUID);
-}
-
-enum exit_action exit_cpuid(struct vcpu *v)
-{
-	struct cpuid_regs r;
-
-	r = cpuid_policy_get(v, (uint32_t)v->gpr[REG_RAX],
-			     (uint32_t)v->gpr[REG_RCX]);
-	answer(v, &r);
-	return EXIT_SKIP_INSN;
 }

@@ -130,7 +130,6 @@ static const exit_handler handlers[VMX_NR_REASONS] = {
 	[REASON_INTR_WINDOW] = exit_intr_window,
 	[REASON_NMI_WINDOW] = exit_nmi_window,
 	[REASON_TASK_SWITCH] = exit_task_switch,
-	[REASON_CPUID] = exit_cpuid,
 	[REASON_GETSEC] = exit_ud,
 	[REASON_HLT] = exit_hlt,
 	[REASON_INVD] = exit_nothing_to_do,

@@ -53,7 +53,6 @@ static bool settled;
 	}
 HANDLER(exit_cr_access)
 HANDLER(exit_xsetbv)
-HANDLER(exit_cpuid)
 HANDLER(exit_rdmsr)
 HANDLER(exit_wrmsr)
 HANDLER(exit_io)
@@ -232,7 +231,6 @@ static const struct {
 } handled[] = {
 	{ REASON_CR_ACCESS, "exit_cr_access" },
 	{ REASON_XSETBV, "exit_xsetbv" },
-	{ REASON_CPUID, "exit_cpuid" },
 	{ REASON_RDMSR, "exit_rdmsr" },
 	{ REASON_WRMSR, "exit_wrmsr" },
 	{ REASON_IO, "exit_io" },
