@@ -6,6 +6,7 @@
 #include "kernel/lib/errno.h"
 #include "kernel/sync/log.h"
 #include "mm/gspace.h"
+#include "vmx/decode.h"
 #include "vmx/devices/devices.h"
 #include "vmx/exit_fast.h"
 #include "vmx/mmio.h"
@@ -39,15 +40,20 @@ bool fast_ept_violation(struct vcpu *v)
 	return exit_fast_touched(v, REASON_EPT_VIOLATION);
 }
 
-#define INSN_MAX 15u
+union insn_bytes {
+	uint8_t byte[INSN_MAX_NBYTES];
+	uint64_t peeked[2];
+};
 
 /* The bytes at RIP, as many as are mapped; 0: none. */
-static unsigned fetch_insn(struct vcpu *v, uint8_t *insn)
+static unsigned fetch_insn(struct vcpu *v, union insn_bytes *insn)
 {
 	gva_t rip = { vmcs_read(VMCS_GUEST_CS_BASE) +
 		      vmcs_read(VMCS_GUEST_RIP) };
 
-	return guest_fetch_linear(v, rip, insn, INSN_MAX);
+	if (insn_peek(v, insn->peeked))
+		return INSN_MAX_NBYTES;
+	return guest_fetch_linear(v, rip, insn->byte, INSN_MAX_NBYTES);
 }
 
 static enum insn_mode insn_mode(void)
@@ -61,12 +67,13 @@ static enum insn_mode insn_mode(void)
 
 static enum exit_action mmio(struct vcpu *v, gpa_t at, bool write)
 {
-	uint8_t insn[INSN_MAX] = { 0 };
+	union insn_bytes insn = { .peeked = { 0, 0 } };
+	const uint8_t *b = insn.byte;
 	struct mmio_access a = {
 		.gpa = at,
 		.is_write = write,
-		.insn = insn,
-		.insn_nbytes = fetch_insn(v, insn),
+		.insn = b,
+		.insn_nbytes = fetch_insn(v, &insn),
 		.mode = insn_mode(),
 		.rflags = vmcs_read(VMCS_GUEST_RFLAGS),
 	};
@@ -75,8 +82,8 @@ static enum exit_action mmio(struct vcpu *v, gpa_t at, bool write)
 		vcpu_crash(v,
 			   "MMIO at %#lx: instruction %02x %02x %02x %02x "
 			   "%02x %02x (%u bytes) is not emulated",
-			   at.raw, insn[0], insn[1], insn[2], insn[3], insn[4],
-			   insn[5], a.insn_nbytes);
+			   at.raw, b[0], b[1], b[2], b[3], b[4], b[5],
+			   a.insn_nbytes);
 		return EXIT_STOP_VM;
 	}
 	/* Not RF: a fault of the other operand may have set it meanwhile. */

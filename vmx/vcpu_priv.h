@@ -283,6 +283,12 @@ MUST_CHECK int guest_write_linear(struct vcpu *v, gva_t a, const void *src,
  */
 MUST_CHECK int guest_commit_linear(struct vcpu *v, gva_t a, unsigned nbytes,
 				   gva_t *fault, uint32_t *error_code);
+/*
+ * vmx/insn_peek.c: the 16 bytes at RIP of an exit that has just come. False:
+ * not in the simplest case, or not now. Any context of v's thread; takes and
+ * gives back LOCK_GUESTMEM, waits for nothing.
+ */
+MUST_CHECK bool insn_peek(struct vcpu *v, uint64_t insn[2]);
 /* Bytes of the instruction at a, as many as can be fetched; 0: none. */
 unsigned guest_fetch_linear(struct vcpu *v, gva_t a, uint8_t *dst,
 			    unsigned nbytes);

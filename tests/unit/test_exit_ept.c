@@ -81,6 +81,9 @@ int mmio_emulate(struct vcpu *vcpu, struct mmio_access *a)
 	(void)vcpu;
 	emulated = true;
 	emulated_write = a->is_write;
+	assert_int_equal(a->insn_nbytes, 15);
+	for (unsigned i = 0; i < a->insn_nbytes; i++)
+		assert_int_equal(a->insn[i], 0x90);
 	/* The other operand of a MOVS faulted: inject.c sets RF. */
 	if (sets_rf)
 		vmcs_write(VMCS_GUEST_RFLAGS, a->rflags | RFLAGS_RF);
@@ -90,12 +93,23 @@ int mmio_emulate(struct vcpu *vcpu, struct mmio_access *a)
 	return 0;
 }
 
+static bool can_peek;
+static unsigned nr_fetches;
+
+bool insn_peek(struct vcpu *vcpu, uint64_t insn[2])
+{
+	(void)vcpu;
+	insn[0] = insn[1] = 0x9090909090909090ull;
+	return can_peek;
+}
+
 unsigned guest_fetch_linear(struct vcpu *vcpu, gva_t a, uint8_t *dst,
 			    unsigned nbytes)
 {
 	(void)vcpu;
 	(void)a;
 	memset(dst, 0x90, nbytes);
+	nr_fetches++;
 	return nbytes;
 }
 
@@ -259,11 +273,27 @@ static void fault_of_the_other_operand_keeps_rf(void **state)
 	assert_int_equal(vmcs_read(VMCS_GUEST_RFLAGS), RFLAGS_RF | 3);
 }
 
+/* By a look where it lies, or by all that a fetch does. */
+static void the_instruction_is_had_one_way_or_the_other(void **state)
+{
+	(void)state;
+	fault_result = -ENOENT;
+	for (unsigned quick = 0; quick < 2; quick++) {
+		can_peek = quick;
+		nr_fetches = 0;
+		reset(EPTQ_READ | LINEAR);
+		assert_int_equal(exit_ept_violation(&v), EXIT_SKIP_INSN);
+		assert_int_equal(nr_fetches, !quick);
+	}
+	can_peek = false;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(outcomes),
 		cmocka_unit_test(what_the_access_is),
+		cmocka_unit_test(the_instruction_is_had_one_way_or_the_other),
 		cmocka_unit_test(iret_that_met_a_hole_blocks_nmis_again),
 		cmocka_unit_test(only_an_instruction_ends_an_interrupt),
 		cmocka_unit_test(fault_of_the_other_operand_keeps_rf),
