@@ -116,6 +116,8 @@ MUST_CHECK int guest_cmpxchg(struct gspace *gs, gpa_t a, unsigned nbytes,
  */
 MUST_CHECK bool guest_quick_put8(struct gspace *gs, gpa_t a, uint8_t value);
 MUST_CHECK int guest_take8(struct gspace *gs, gpa_t a, uint8_t *old);
+/* As guest_take8(), where guest_quick_put8() is called. False: not now. */
+MUST_CHECK bool guest_quick_take8(struct gspace *gs, gpa_t a, uint8_t *old);
 
 /*
  * Small reads on the exit fast path, one try of the lock for several. begin:

@@ -176,16 +176,35 @@ bool guest_quick_put8(struct gspace *gs, gpa_t a, uint8_t value)
 	return done;
 }
 
-int guest_take8(struct gspace *gs, gpa_t a, uint8_t *old)
+/* Locked, and not frozen. */
+static int take8(struct gspace *gs, gpa_t a, uint8_t *old)
 {
 	char *at;
+	int err = resident_byte(gs, a, &at);
+
+	*old = at ? __atomic_exchange_n((uint8_t *)at, 0, __ATOMIC_SEQ_CST) : 0;
+	return err;
+}
+
+int guest_take8(struct gspace *gs, gpa_t a, uint8_t *old)
+{
 	int err;
 
 	gspace_lock_unfrozen(gs);
-	err = resident_byte(gs, a, &at);
-	*old = at ? __atomic_exchange_n((uint8_t *)at, 0, __ATOMIC_SEQ_CST) : 0;
+	err = take8(gs, a, old);
 	spin_unlock(&gs->lock);
 	return err;
+}
+
+bool guest_quick_take8(struct gspace *gs, gpa_t a, uint8_t *old)
+{
+	bool done;
+
+	if (!spin_trylock(&gs->lock))
+		return false;
+	done = !gs->frozen && !take8(gs, a, old);
+	spin_unlock(&gs->lock);
+	return done;
 }
 
 bool guest_quick_begin(struct gspace *gs)

@@ -23,6 +23,7 @@ static const fast_handler fast_handlers[] = {
 	[REASON_IO] = fast_io,
 	[REASON_WRMSR] = fast_wrmsr,
 	[REASON_EPT_VIOLATION] = fast_ept_violation,
+	[REASON_PREEMPTION_TIMER] = fast_preemption_timer,
 };
 
 /* The handler is a tail call: no frame, nothing to come back to. */

@@ -75,6 +75,7 @@ bool fast_hypercall(struct vcpu *v);
 bool fast_wrmsr(struct vcpu *v);
 bool fast_ept_violation(struct vcpu *v);
 bool fast_io(struct vcpu *v);
+bool fast_preemption_timer(struct vcpu *v); /* vmx/fast_timer.c */
 
 /*
  * vmx/fast_eoi.c: a write to the APIC's EOI register, at guest-physical `at`,

@@ -5,15 +5,15 @@
  *
  * The bit is offered with the entry that delivers the interrupt, if nobody but
  * this vCPU has to hear of its end, and taken back by the next exit that
- * reaches the slow path, before that looks at anything. If the guest has
- * cleared it by then, the end is made up for; if not, the guest will write to
- * the APIC as ever.
+ * reaches the slow path or may deliver another one, before that looks at
+ * anything. If the guest has cleared it by then, the end is made up for; if
+ * not, the guest will write to the APIC as ever.
  *
  * Invariant: outside guest mode and the exit fast path nothing is offered, so
  * that the APIC's registers are true. On the fast path, where they may be
- * behind, nothing looks at ISR or PPR: an EOI while something is offered goes
- * the slow way, and an interrupt that comes in between is a request, which ends
- * the stay.
+ * behind, nothing looks at ISR or PPR before it has settled: an EOI while
+ * something is offered goes the slow way, and an interrupt that comes in
+ * between is a request, which ends the stay.
  *
  * Source: Linux Documentation/virt/kvm/x86/msr.rst, MSR_KVM_PV_EOI_EN.
  */
@@ -78,12 +78,31 @@ void pv_eoi_offer(struct vcpu *v, int vector)
 	v->pv_eoi_offered = guest_quick_put8(v->gs, flag_at(v), PV_EOI_OFFERED);
 }
 
+static void taken_back(struct vcpu *v, uint8_t flag)
+{
+	v->pv_eoi_offered = false;
+	if (!(flag & PV_EOI_OFFERED))
+		lapic_eoi(v->lapic);
+}
+
 void pv_eoi_take_back(struct vcpu *v)
 {
 	uint8_t flag;
 
-	v->pv_eoi_offered = false;
 	/* Memory that went away: as if cleared. The guest's own loss. */
-	if (guest_take8(v->gs, flag_at(v), &flag) || !(flag & PV_EOI_OFFERED))
-		lapic_eoi(v->lapic);
+	if (guest_take8(v->gs, flag_at(v), &flag))
+		flag = 0;
+	taken_back(v, flag);
+}
+
+bool pv_eoi_settle_quick(struct vcpu *v)
+{
+	uint8_t flag;
+
+	if (!v->pv_eoi_offered)
+		return true;
+	if (!guest_quick_take8(v->gs, flag_at(v), &flag))
+		return false;
+	taken_back(v, flag);
+	return true;
 }

@@ -194,7 +194,10 @@ static inline void inject_ud(struct vcpu *v)
 }
 /* What an exit interrupted has to be delivered again. */
 void inject_save_vectoring(struct vcpu *v);
-/* Before each slow entry, interrupts off: exceptions, NMI, interrupts. */
+/*
+ * Before each entry that may deliver something, interrupts off: exceptions,
+ * NMI, interrupts. What it puts into the VMCS must be entered.
+ */
 void inject_prepare_entry(struct vcpu *v);
 /* True if an event would end HLT. */
 bool inject_wakes_halt(struct vcpu *v);
@@ -258,6 +261,12 @@ static ALWAYS_INLINE void pv_eoi_settle(struct vcpu *v)
 	if (unlikely(v->pv_eoi_offered))
 		pv_eoi_take_back(v);
 }
+
+/*
+ * The same on the exit fast path, interrupts off. False: it can't be done now;
+ * the offer stands.
+ */
+MUST_CHECK bool pv_eoi_settle_quick(struct vcpu *v);
 
 /* ---- vmx/guest_walk.c ---- */
 /*

@@ -72,6 +72,7 @@ FAST(fast_hypercall)
 FAST(fast_wrmsr)
 FAST(fast_ept_violation)
 FAST(fast_io)
+FAST(fast_preemption_timer)
 
 void pv_eoi_take_back(struct vcpu *vcpu)
 {
@@ -176,6 +177,7 @@ static const struct {
 	{ "triple fault", REASON_TRIPLE_FAULT, NONE, 0, VM_END_CRASH },
 	{ "interrupt window", REASON_INTR_WINDOW, NONE, 0, NONE },
 	{ "NMI window", REASON_NMI_WINDOW, NONE, 0, NONE },
+	{ "the end of a stay", REASON_PREEMPTION_TIMER, NONE, 0, NONE },
 	{ "a task switch is not emulated", REASON_TASK_SWITCH, NONE, 0,
 	  VM_END_CRASH },
 	{ "HLT", REASON_HLT, NONE, INSN_LEN, NONE },
@@ -379,6 +381,7 @@ static void only_some_reasons_are_tried_fast(void **state)
 		{ REASON_VMCALL, "fast_hypercall" },
 		{ REASON_WRMSR, "fast_wrmsr" },
 		{ REASON_EPT_VIOLATION, "fast_ept_violation" },
+		{ REASON_PREEMPTION_TIMER, "fast_preemption_timer" },
 	};
 
 	(void)state;

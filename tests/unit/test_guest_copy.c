@@ -10,6 +10,26 @@
  */
 #include "mm_world.h"
 
+/* There is a 1. */
+static void the_byte_is_taken_quickly(struct gspace *gs, gpa_t a)
+{
+	uint8_t old = 7;
+
+	gs->frozen = true;
+	assert_false(guest_quick_take8(gs, a, &old));
+	gs->frozen = false;
+	spin_lock(&gs->lock);
+	assert_false(guest_quick_take8(gs, a, &old));
+	spin_unlock(&gs->lock);
+	assert_true(guest_quick_take8(gs, a, &old));
+	assert_int_equal(old, 1);
+	assert_true(guest_quick_take8(gs, a, &old));
+	assert_int_equal(old, 0);
+	assert_true(guest_quick_take8(gs, gpa(0x400000), &old));
+	assert_int_equal(old, 0);
+	assert_false(guest_quick_take8(gs, gpa(1ull << 40), &old));
+}
+
 static void a_byte_is_put_only_where_a_frame_is(void **state)
 {
 	struct gspace *gs;
@@ -37,6 +57,8 @@ static void a_byte_is_put_only_where_a_frame_is(void **state)
 	spin_lock(&gs->lock);
 	assert_false(guest_quick_put8(gs, gpa(0x200008), 1));
 	spin_unlock(&gs->lock);
+	assert_true(guest_quick_put8(gs, gpa(0x200008), 1));
+	the_byte_is_taken_quickly(gs, gpa(0x200008));
 	assert_false(guest_quick_put8(gs, gpa(1ull << 40), 1));
 	assert_int_equal(guest_take8(gs, gpa(1ull << 40), &old), -EFAULT);
 	world_audit();

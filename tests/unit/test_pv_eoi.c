@@ -139,6 +139,13 @@ int guest_take8(struct gspace *gs, gpa_t a, uint8_t *old)
 	return 0;
 }
 
+static bool is_busy; /* the space */
+
+bool guest_quick_take8(struct gspace *gs, gpa_t a, uint8_t *old)
+{
+	return !is_busy && !guest_take8(gs, a, old);
+}
+
 /* ---- the processor and the guest ---- */
 
 static uint32_t rd(uint32_t reg)
@@ -165,10 +172,15 @@ static void check_in_service(void)
 		assert_int_equal(rd(APIC_ISR + i), want[i]);
 }
 
-/* An exit that reaches the slow path. */
+/* An exit that reaches the slow path, or one by a timer on the fast one. */
 static void leave(void)
 {
-	pv_eoi_settle(&v);
+	static unsigned nr;
+
+	if (nr++ % 2)
+		assert_true(pv_eoi_settle_quick(&v));
+	else
+		pv_eoi_settle(&v);
 	assert_int_equal(word, 0);
 	assert_false(v.pv_eoi_offered);
 	check_in_service();
@@ -305,6 +317,20 @@ static void an_exit_in_the_handler_takes_the_bit_back(void **state)
 	assert_int_equal(word, 0);
 	guest_ends_one();
 	assert_int_equal(eoi_exits, 1);
+}
+
+static void what_cannot_be_taken_back_now_stays_offered(void **state)
+{
+	(void)state;
+	arrive(0x41);
+	is_busy = true;
+	assert_false(pv_eoi_settle_quick(&v));
+	is_busy = false;
+	assert_true(v.pv_eoi_offered);
+	assert_int_equal(word, 1);
+	guest_ends_one();
+	assert_int_equal(eoi_exits, 0);
+	leave();
 }
 
 static void an_end_by_the_apic_counts_once(void **state)
@@ -598,6 +624,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(a_lone_edge_ends_without_an_exit),
 		T(an_exit_in_the_handler_takes_the_bit_back),
+		T(what_cannot_be_taken_back_now_stays_offered),
 		T(an_end_by_the_apic_counts_once),
 		T(a_second_one_that_waits_gets_its_exit),
 		T(one_that_comes_later_finds_the_end_made_up_for),
