@@ -284,14 +284,6 @@ static NOINLINE int alloc_slow(unsigned order, enum frame_type type,
 	return 0;
 }
 
-/* The cache's next frame, *out, turned out to be faulty. */
-static NOINLINE int alloc_another(enum frame_type type, unsigned flags,
-				  hfn_t *out)
-{
-	frame_set_retired(*out);
-	return alloc_slow(0, type, flags, out);
-}
-
 int frame_alloc(unsigned order, enum frame_type type, unsigned flags,
 		hfn_t *out)
 {
@@ -300,12 +292,11 @@ int frame_alloc(unsigned order, enum frame_type type, unsigned flags,
 	struct frame_stack *st = &c->stack[clean ? BLOCK_CLEAN : BLOCK_DIRTY];
 	struct frame *fr;
 
-	if (unlikely(order || !st->nr))
+	/* What is rare is a last call, so that nothing is kept for it. */
+	if (unlikely(order || !st->nr || READ_ONCE(frame_nr_bad)))
 		return alloc_slow(order, type, flags, out);
 	*out = hfn(st->hfn[--st->nr]);
 	fr = frame_of(*out);
-	if (unlikely(frame_is_bad(*out)))
-		return alloc_another(type, flags, out);
 	ASSERT(!clean || frames_are_zero(*out, 1));
 	/* As claim(), but order and node are right already. */
 	fr->type = (uint8_t)type;
