@@ -137,48 +137,45 @@ void out_json_end(struct json *j)
 	out_str("\n");
 }
 
-void out_fail(const struct shell_args *a, const char *fmt, ...)
+/* What became of a command: a line, or the same as JSON. */
+static void say_result(const struct shell_args *a, bool ok, const char *fmt,
+		       va_list ap)
 {
 	char text[PRINT_MAX];
 	struct json *j;
-	va_list ap;
 
-	va_start(ap, fmt);
 	(void)vsnprintf(text, sizeof(text), fmt, ap);
-	va_end(ap);
 	if (!a->json) {
-		out_str("error: ");
+		out_str(ok ? "" : "error: ");
 		out_str(text);
 		out_str("\n");
 		return;
 	}
 	j = out_json();
 	json_open_object(j, NULL);
-	json_str(j, "error", text);
+	if (ok)
+		json_bool(j, "ok", true);
+	json_str(j, ok ? "message" : "error", text);
 	json_close_object(j);
 	out_json_end(j);
 }
 
-void out_done(const struct shell_args *a, const char *fmt, ...)
+void out_fail(const struct shell_args *a, const char *fmt, ...)
 {
-	char text[PRINT_MAX];
-	struct json *j;
 	va_list ap;
 
 	va_start(ap, fmt);
-	(void)vsnprintf(text, sizeof(text), fmt, ap);
+	say_result(a, false, fmt, ap);
 	va_end(ap);
-	if (!a->json) {
-		out_str(text);
-		out_str("\n");
-		return;
-	}
-	j = out_json();
-	json_open_object(j, NULL);
-	json_bool(j, "ok", true);
-	json_str(j, "message", text);
-	json_close_object(j);
-	out_json_end(j);
+}
+
+void out_done(const struct shell_args *a, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	say_result(a, true, fmt, ap);
+	va_end(ap);
 }
 
 char *out_duration(uint64_t ns, char *dst)
