@@ -1,24 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* `metrics`: the figures that the rooms brought. */
 #include "kernel/console/shell_priv.h"
-#include "kernel/lib/bug.h"
 #include "kernel/lib/errno.h"
-#include "kernel/lib/lib.h"
 #include "kernel/lib/metric.h"
+#include "kernel/lib/registry.h"
 
-#define MAX_TABLES 8u
+static struct registry metrics;
 
-static struct {
-	const struct metric *metrics;
-	size_t nr;
-} tables[MAX_TABLES]; /* [const after boot] */
-static size_t nr_tables;
-
-void shell_register_metrics(const struct metric *metrics, size_t nr)
+void shell_register_metrics(const struct metric *table, size_t nr)
 {
-	BUG_ON(nr_tables == MAX_TABLES);
-	tables[nr_tables].metrics = metrics;
-	tables[nr_tables++].nr = nr;
+	registry_add(&metrics, table, sizeof(*table), nr);
 }
 
 static void show(const struct metric *m, struct json *j)
@@ -47,9 +38,8 @@ int cmd_metrics(const struct shell_args *a)
 	j = a->json ? out_json() : NULL;
 	if (j)
 		json_open_array(j, NULL);
-	for (size_t t = 0; t < nr_tables; t++)
-		for (size_t i = 0; i < tables[t].nr; i++)
-			show(&tables[t].metrics[i], j);
+	for (size_t i = 0; i < metrics.nr; i++)
+		show(metrics.rows[i], j);
 	if (j) {
 		json_close_array(j);
 		out_json_end(j);

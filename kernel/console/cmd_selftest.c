@@ -1,24 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* `selftest`: runs the tests that the rooms brought. */
 #include "kernel/console/shell_priv.h"
-#include "kernel/lib/bug.h"
 #include "kernel/lib/errno.h"
 #include "kernel/lib/lib.h"
+#include "kernel/lib/registry.h"
 #include "kernel/lib/selftest.h"
 
-#define MAX_TABLES 8u
+static struct registry tests;
 
-static struct {
-	const struct selftest *tests;
-	size_t nr;
-} tables[MAX_TABLES]; /* [const after boot] */
-static size_t nr_tables;
-
-void shell_register_selftests(const struct selftest *tests, size_t nr)
+void shell_register_selftests(const struct selftest *table, size_t nr)
 {
-	BUG_ON(nr_tables == MAX_TABLES);
-	tables[nr_tables].tests = tests;
-	tables[nr_tables++].nr = nr;
+	registry_add(&tests, table, sizeof(*table), nr);
 }
 
 struct tally {
@@ -44,14 +36,15 @@ static bool run_one(const struct selftest *t, struct json *j)
 	return ok;
 }
 
-static void run_table(const struct selftest *t, size_t nr, const char *only,
-		      struct json *j, struct tally *tally)
+static void run_all(const char *only, struct json *j, struct tally *tally)
 {
-	for (size_t i = 0; i < nr; i++) {
-		if (only && strcmp(only, t[i].name) != 0)
+	for (size_t i = 0; i < tests.nr; i++) {
+		const struct selftest *t = tests.rows[i];
+
+		if (only && strcmp(only, t->name) != 0)
 			continue;
 		tally->nr_run++;
-		tally->nr_ok += run_one(&t[i], j);
+		tally->nr_ok += run_one(t, j);
 	}
 }
 
@@ -67,8 +60,7 @@ int cmd_selftest(const struct shell_args *a)
 		j = out_json();
 		json_open_array(j, NULL);
 	}
-	for (size_t i = 0; i < nr_tables; i++)
-		run_table(tables[i].tests, tables[i].nr, only, j, &tally);
+	run_all(only, j, &tally);
 	if (j) {
 		json_close_array(j);
 		out_json_end(j);

@@ -48,11 +48,11 @@ extern const size_t nr_host_cmds;
 
 struct selftest;
 /* Tests for the command `selftest`. Boot, before shell_start(). */
-void shell_register_selftests(const struct selftest *tests, size_t nr);
+void shell_register_selftests(const struct selftest *table, size_t nr);
 
 struct metric;
 /* Figures for the command `metrics`. Boot, before shell_start(). */
-void shell_register_metrics(const struct metric *metrics, size_t nr);
+void shell_register_metrics(const struct metric *table, size_t nr);
 
 /* Starts the console thread. 0, -ENOMEM. */
 MUST_CHECK int shell_start(void);
