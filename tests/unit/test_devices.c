@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A guest's UART, PCI bus and memory device through its ports, and the ends of
- * a run that ports can ask for.
+ * A guest's PCI bus and memory device through its ports, the ends of a run that
+ * ports can ask for, and who answers where.
  *
  * Sources: vmx/devices/lapic.c vmx/devices/lapic_regs.c vmx/devices/lapic_ipi.c
  * Sources: vmx/devices/guest_timer.c
@@ -201,6 +201,8 @@ int gspace_discard(struct gspace *gs, gfn_t g, uint64_t npages, uint64_t *taken)
 
 /* ---- the machine ---- */
 
+#define COM1_IER 0x3f9u
+
 static struct vcpu *const cpu = &fake_vcpus[0];
 
 static int setup(void **state)
@@ -220,7 +222,6 @@ static int setup(void **state)
 static int teardown(void **state)
 {
 	(void)state;
-	vuart_set_listener(&fake_vm, NULL);
 	devices_destroy(&fake_vm);
 	assert_null(fake_vm.dev);
 	fake_vm_destroy();
@@ -254,149 +255,6 @@ static void outb(uint16_t port, uint8_t val)
 static bool irq_is_high(unsigned irq)
 {
 	return fake_vm.dev->irqchip.ioapic.lines >> irq & 1;
-}
-
-/* ---- UART ---- */
-
-#define COM 0x3f8u
-
-static void uart_is_a_16550a(void **state)
-{
-	(void)state;
-	/* As Linux's 8250 driver looks for it. */
-	outb(COM + 1, 0);
-	assert_int_equal(inb(COM + 1), 0);
-	outb(COM + 1, 0xff);
-	assert_int_equal(inb(COM + 1), 0x0f);
-	outb(COM + 1, 0);
-	outb(COM + 4, 0x1a); /* loopback, OUT2, RTS */
-	assert_int_equal(inb(COM + 6) & 0xf0, 0x90);
-	outb(COM + 4, 0);
-	assert_int_equal(inb(COM + 6) & 0xf0, 0xb0);
-	assert_int_equal(inb(COM + 2) & 0xc0, 0);
-	outb(COM + 2, 1);
-	assert_int_equal(inb(COM + 2) & 0xc0, 0xc0);
-	outb(COM + 7, 0xa5);
-	assert_int_equal(inb(COM + 7), 0xa5);
-	outb(COM + 3, 0x83);
-	outb(COM, 1);
-	outb(COM + 1, 0);
-	assert_int_equal(inb(COM), 1);
-	outb(COM + 3, 3);
-	assert_int_equal(inb(COM + 5), 0x60);
-}
-
-static void uart_output_and_lost_characters(void **state)
-{
-	uint64_t pos = vuart_output_end(&fake_vm), start = pos, lost;
-	char text[16];
-
-	(void)state;
-	for (const char *s = "hello"; *s; s++)
-		outb(COM, (uint8_t)*s);
-	assert_int_equal(vuart_output_read(&fake_vm, &pos, text, 16, &lost), 5);
-	assert_memory_equal(text, "hello", 5);
-	assert_int_equal(lost, 0);
-	assert_int_equal(pos, start + 5);
-	/* Nobody reads: the oldest go. */
-	for (unsigned i = 0; i < VUART_RING + 10; i++)
-		outb(COM, (uint8_t)('a' + i % 26));
-	assert_int_equal(vuart_output_read(&fake_vm, &pos, text, 4, &lost), 4);
-	assert_int_equal(lost, 10);
-	assert_memory_equal(text, "klmn", 4);
-	/* What was printed outlives the run. */
-	devices_destroy(&fake_vm);
-	pos = vuart_output_end(&fake_vm) - 1;
-	assert_int_equal(vuart_output_read(&fake_vm, &pos, text, 16, &lost), 1);
-	assert_int_equal(devices_create(&fake_vm), 0);
-}
-
-static void uart_wakes_its_listener_once(void **state)
-{
-	struct thread *me = thread_self();
-	uint64_t pos = vuart_output_end(&fake_vm), lost;
-	unsigned before = fake_nr_unparks;
-	char text[64];
-
-	(void)state;
-	vuart_set_listener(&fake_vm, me);
-	for (unsigned i = 0; i < 20; i++)
-		outb(COM, 'x');
-	assert_int_equal(fake_nr_unparks, before + 1);
-	assert_int_equal(vuart_output_read(&fake_vm, &pos, text, 64, &lost),
-			 20);
-	outb(COM, 'x');
-	assert_int_equal(fake_nr_unparks, before + 2);
-}
-
-static void uart_transmit_interrupt(void **state)
-{
-	(void)state;
-	outb(COM + 4, 0x08);
-	assert_false(irq_is_high(4));
-	outb(COM + 1, 2);
-	assert_true(irq_is_high(4));
-	assert_int_equal(inb(COM + 2) & 0xf, 2);
-	assert_false(irq_is_high(4));
-	assert_int_equal(inb(COM + 2) & 0xf, 1);
-	outb(COM, 'x');
-	assert_true(irq_is_high(4));
-	/* Without OUT2 it does not reach the bus. */
-	outb(COM + 4, 0);
-	assert_false(irq_is_high(4));
-	outb(COM + 4, 8);
-	assert_true(irq_is_high(4));
-	outb(COM + 1, 0);
-	assert_false(irq_is_high(4));
-}
-
-static void uart_receive_interrupt(void **state)
-{
-	(void)state;
-	outb(COM + 4, 0x08);
-	outb(COM + 2, 0x81); /* trigger at 8 */
-	outb(COM + 1, 1);
-	assert_int_equal(vuart_input(&fake_vm, "abc", 3), 3);
-	assert_true(irq_is_high(4));
-	assert_int_equal(inb(COM + 2) & 0xf, 0xc);
-	assert_int_equal(vuart_input(&fake_vm, "defgh", 5), 5);
-	assert_int_equal(inb(COM + 2) & 0xf, 4);
-	assert_int_equal(inb(COM + 5) & 1, 1);
-	for (const char *s = "abcdefgh"; *s; s++)
-		assert_int_equal(inb(COM), *s);
-	assert_int_equal(inb(COM + 5) & 1, 0);
-	assert_false(irq_is_high(4));
-	/* Receiving comes before transmitting. */
-	outb(COM + 1, 3);
-	(void)vuart_input(&fake_vm, "z", 1);
-	assert_int_equal(inb(COM + 2) & 0xf, 0xc);
-	(void)inb(COM);
-	assert_int_equal(inb(COM + 2) & 0xf, 2);
-}
-
-static void uart_input_is_bounded(void **state)
-{
-	static char much[1000];
-
-	(void)state;
-	assert_int_equal(vuart_input(&fake_vm, much, sizeof(much)),
-			 UART_INPUT_RING);
-	assert_int_equal(vuart_input(&fake_vm, much, sizeof(much)), 0);
-	outb(COM + 2, 3);
-	assert_int_equal(inb(COM + 5) & 1, 0);
-	assert_int_equal(vuart_input(&fake_vm, much, 5), 5);
-}
-
-static void uart_loopback(void **state)
-{
-	uint64_t end = vuart_output_end(&fake_vm);
-
-	(void)state;
-	outb(COM + 4, 0x10);
-	outb(COM, 'q');
-	assert_int_equal(vuart_output_end(&fake_vm), end);
-	assert_int_equal(inb(COM), 'q');
-	assert_int_equal(vuart_input(&fake_vm, "x", 1), 0);
 }
 
 /* ---- PCI ---- */
@@ -709,14 +567,14 @@ static void reset_is_power_on(void **state)
 	cfg_wr(1, 4, 2, 6);
 	msi_on();
 	assert_int_equal(call(AEROSTAT_HC_MEM_SETUP, 1, 0), 0);
-	outb(COM + 1, 3);
+	outb(COM1_IER, 3);
 	shared()->stats.seq = 2;
 	devices_reset(&fake_vm);
 	assert_false(mm.is_mapped);
 	assert_int_equal(cfg_rd(1, 0x10, 4), 0xfe000000);
 	assert_int_equal(cfg_rd(1, 4, 2), 0);
 	assert_int_equal(cfg_rd(1, 0x42, 2), 0x180);
-	assert_int_equal(inb(COM + 1), 0);
+	assert_int_equal(inb(COM1_IER), 0);
 	assert_int_equal(shared()->stats.seq, 0);
 	assert_int_equal(shared()->size_pages, 65536);
 	assert_int_equal(call(AEROSTAT_HC_MEM_TARGET, 0, 0), -ENODEV);
@@ -871,13 +729,6 @@ static void nobodys_memory(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(uart_is_a_16550a),
-		T(uart_output_and_lost_characters),
-		T(uart_wakes_its_listener_once),
-		T(uart_transmit_interrupt),
-		T(uart_receive_interrupt),
-		T(uart_input_is_bounded),
-		T(uart_loopback),
 		T(pci_enumeration),
 		T(pci_bar_moves_the_page),
 		T(memdev_events_by_msi),

@@ -120,7 +120,6 @@ size_t vuart_input(struct vm *vm, const char *s, size_t n);
 #define VUART_RING 65536u
 size_t vuart_output_read(struct vm *vm, uint64_t *pos, char *dst, size_t n,
 			 uint64_t *lost);
-uint64_t vuart_output_end(struct vm *vm);
 /* Adds text to the VM's output, as if its UART had sent it (hypercall). */
 void vuart_output_write(struct vm *vm, const char *s, size_t n);
 /* The console thread to unpark when output arrives; NULL: nobody looks. */

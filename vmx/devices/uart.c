@@ -114,11 +114,6 @@ size_t vuart_output_read(struct vm *vm, uint64_t *pos, char *dst, size_t n,
 	return done;
 }
 
-uint64_t vuart_output_end(struct vm *vm)
-{
-	return READ_ONCE(console_of(vm)->end);
-}
-
 void vuart_set_listener(struct vm *vm, struct thread *t)
 {
 	struct vuart_console *con = console_of(vm);
