@@ -242,12 +242,12 @@ static void out(uint16_t port, unsigned nbytes, uint32_t val)
 	assert_true(devices_pio_write(cpu, port, nbytes, val));
 }
 
-static uint8_t inb(uint16_t port)
+static uint8_t in8(uint16_t port)
 {
 	return (uint8_t)in(port, 1);
 }
 
-static void outb(uint16_t port, uint8_t val)
+static void out8(uint16_t port, uint8_t val)
 {
 	out(port, 1, val);
 }
@@ -567,14 +567,14 @@ static void reset_is_power_on(void **state)
 	cfg_wr(1, 4, 2, 6);
 	msi_on();
 	assert_int_equal(call(AEROSTAT_HC_MEM_SETUP, 1, 0), 0);
-	outb(COM1_IER, 3);
+	out8(COM1_IER, 3);
 	shared()->stats.seq = 2;
 	devices_reset(&fake_vm);
 	assert_false(mm.is_mapped);
 	assert_int_equal(cfg_rd(1, 0x10, 4), 0xfe000000);
 	assert_int_equal(cfg_rd(1, 4, 2), 0);
 	assert_int_equal(cfg_rd(1, 0x42, 2), 0x180);
-	assert_int_equal(inb(COM1_IER), 0);
+	assert_int_equal(in8(COM1_IER), 0);
 	assert_int_equal(shared()->stats.seq, 0);
 	assert_int_equal(shared()->size_pages, 65536);
 	assert_int_equal(call(AEROSTAT_HC_MEM_TARGET, 0, 0), -ENODEV);
@@ -587,25 +587,25 @@ static void reset_is_power_on(void **state)
 static void resets(void **state)
 {
 	(void)state;
-	outb(0xcf9, 0x02);
+	out8(0xcf9, 0x02);
 	assert_int_equal(fake_end, -1);
-	outb(0xcf9, 0x06);
+	out8(0xcf9, 0x06);
 	assert_int_equal(fake_end, VM_END_REBOOT);
 	fake_end = -1;
-	assert_int_equal(inb(0x64) & 3, 0);
-	outb(0x64, 0xfe);
+	assert_int_equal(in8(0x64) & 3, 0);
+	out8(0x64, 0xfe);
 	assert_int_equal(fake_end, VM_END_REBOOT);
 	fake_end = -1;
-	outb(0x64, 0xd1);
-	outb(0x60, 0xdf);
+	out8(0x64, 0xd1);
+	out8(0x60, 0xdf);
 	assert_int_equal(fake_end, -1);
-	outb(0x64, 0xd1);
-	outb(0x60, 0xfe);
+	out8(0x64, 0xd1);
+	out8(0x60, 0xfe);
 	assert_int_equal(fake_end, VM_END_REBOOT);
 	fake_end = -1;
-	outb(0x92, 0x02);
+	out8(0x92, 0x02);
 	assert_int_equal(fake_end, -1);
-	outb(0x92, 0x03);
+	out8(0x92, 0x03);
 	assert_int_equal(fake_end, VM_END_REBOOT);
 }
 
@@ -663,11 +663,11 @@ static void test_lines_where_debug_exit_is(void **state)
 	uint64_t unknown = fake_vm.unknown_ports;
 
 	(void)state;
-	outb(0x200e, 1);
+	out8(0x200e, 1);
 	assert_true(irq_is_high(14));
-	outb(0x200e, 0);
+	out8(0x200e, 0);
 	assert_false(irq_is_high(14));
-	outb(0x2002, 1);
+	out8(0x2002, 1);
 	assert_false(devices_pio_write(cpu, 0x2018, 1, 1));
 	fake_cfg.debug_exit = 0;
 	assert_false(devices_pio_write(cpu, 0x200e, 1, 1));
@@ -688,7 +688,7 @@ static void nobodys_ports(void **state)
 	assert_false(devices_pio_write(cpu, 0x2e8, 4, 0));
 	assert_int_equal(fake_vm.unknown_ports, before + 3);
 	/* A wide access is split; what is past the device is all ones. */
-	outb(0x21, 0x5a);
+	out8(0x21, 0x5a);
 	assert_int_equal(in(0x20, 4) >> 8, 0xffff5a);
 }
 

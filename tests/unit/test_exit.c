@@ -15,16 +15,14 @@
 /* cmocka.h needs four of the above */
 #include <cmocka.h>
 
-#include "fakes.h"
+#include "fake_vcpu.h"
 #include "kernel/cpu/mce.h"
 #include "vmx/exit_fast.h"
-#include "vmx/vcpu_priv.h"
-#include "vmx/vmx.h"
 
 #define RIP	 0x1000u
 #define INSN_LEN 3u
 #define MMIO_LEN 7u
-#define NONE	 (-1)
+#define NONE	 FAKE_NOT_ENDED /* nor an exception */
 
 struct vmx_controls vmx_controls;
 static const struct config_vm cfg = { .name = "guest" };
@@ -33,7 +31,7 @@ static struct vcpu v;
 static const char *handled_by;
 static enum exit_action answer; /* of the handler */
 static bool fast_answer;
-static int ended, injected;
+static int injected;
 static uint32_t injected_code;
 static bool vectoring_saved;
 static unsigned machine_checks;
@@ -115,18 +113,6 @@ void inject_save_vectoring(struct vcpu *vcpu)
 	vectoring_saved = true;
 }
 
-void vm_request_end(struct vm *vm, enum vm_end end, const char *fmt, ...)
-{
-	(void)vm;
-	(void)fmt;
-	ended = (int)end;
-}
-
-void vcpu_set_controls(struct vcpu *vcpu, uint32_t set, uint32_t clear)
-{
-	vcpu->cpu_controls = (vcpu->cpu_controls | set) & ~clear;
-}
-
 /* ---- an exit ---- */
 
 static void reset(void)
@@ -137,7 +123,8 @@ static void reset(void)
 	handled_by = NULL;
 	answer = EXIT_RESUME;
 	fast_answer = vectoring_saved = settled = false;
-	ended = injected = NONE;
+	fake_end = FAKE_NOT_ENDED;
+	injected = NONE;
 	machine_checks = 0;
 	mce_verdict = MCE_GO_ON;
 	irq_disable();
@@ -219,11 +206,12 @@ static void every_reason_has_an_answer(void **state)
 
 		reset();
 		act = dispatch(reasons[i].reason);
-		if (ended != reasons[i].end || injected != reasons[i].vector ||
+		if (fake_end != reasons[i].end ||
+		    injected != reasons[i].vector ||
 		    vmcs_read(VMCS_GUEST_RIP) != RIP + reasons[i].moves ||
 		    (act == EXIT_STOP_VM) != (reasons[i].end != NONE))
 			fail_msg("%s: action %d, vector %d, end %d",
-				 reasons[i].name, (int)act, injected, ended);
+				 reasons[i].name, (int)act, injected, fake_end);
 	}
 }
 
@@ -508,7 +496,7 @@ static void machine_checks_are_the_hosts(void **state)
 				 i ? EXIT_RESUME : EXIT_STOP_VM);
 		assert_int_equal(machine_checks, 1);
 		assert_int_equal(injected, NONE);
-		assert_int_equal(ended, i ? NONE : VM_END_CRASH);
+		assert_int_equal(fake_end, i ? NONE : VM_END_CRASH);
 	}
 }
 

@@ -16,13 +16,11 @@
 /* cmocka.h needs four of the above */
 #include <cmocka.h>
 
-#include "fakes.h"
+#include "fake_vcpu.h"
 #include "kernel/lib/errno.h"
 #include "vmx/devices/devices.h"
 #include "vmx/exit_fast.h"
 #include "vmx/msr_index.h"
-#include "vmx/vcpu_priv.h"
-#include "vmx/vmx.h"
 
 #define NO_FAULT (-1)
 
@@ -70,21 +68,6 @@ int guest_read(struct gspace *gs, gpa_t a, void *dst, uint64_t nbytes)
 	assert_int_equal(nbytes, sizeof(pdptes));
 	memcpy(dst, pdptes, sizeof(pdptes));
 	return pdptes_readable ? 0 : -EFAULT;
-}
-
-uint64_t vcpu_get_reg(struct vcpu *vcpu, enum reg r)
-{
-	return vcpu->gpr[r];
-}
-
-void vcpu_set_reg(struct vcpu *vcpu, enum reg r, uint64_t value)
-{
-	vcpu->gpr[r] = value;
-}
-
-void vcpu_request_self(struct vcpu *vcpu, uint32_t bits)
-{
-	vcpu->requests |= bits;
 }
 
 uint64_t lapic_get_cr8(struct lapic *l)

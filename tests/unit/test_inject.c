@@ -15,14 +15,11 @@
 /* cmocka.h needs four of the above */
 #include <cmocka.h>
 
-#include "fakes.h"
+#include "fake_vcpu.h"
 #include "vmx/devices/devices.h"
-#include "vmx/vcpu_priv.h"
-#include "vmx/vmx.h"
 
 static struct vm the_vm;
 static struct vcpu v;
-static int ended;    /* how the VM was ended, or -1 */
 static int irq_next; /* the vector that the APIC offers, or -1 */
 static int irq_then; /* the one after it */
 static int offered;  /* the last vector whose end may go without an exit */
@@ -48,24 +45,12 @@ void pv_eoi_offer(struct vcpu *vcpu, int vector)
 	offered = vector;
 }
 
-void vm_request_end(struct vm *vm, enum vm_end end, const char *fmt, ...)
-{
-	(void)vm;
-	(void)fmt;
-	ended = (int)end;
-}
-
-/* The real one also keeps the copy in v. */
-void vcpu_set_controls(struct vcpu *vcpu, uint32_t set, uint32_t clear)
-{
-	vcpu->cpu_controls = (vcpu->cpu_controls | set) & ~clear;
-}
-
 static void reset(void)
 {
 	memset(&v, 0, sizeof(v));
 	v.vm = &the_vm;
-	ended = irq_next = irq_then = offered = -1;
+	fake_end = FAKE_NOT_ENDED;
+	irq_next = irq_then = offered = -1;
 	vmcs_write(VMCS_IDT_VECTORING_INFO, 0);
 	vmcs_write(VMCS_ENTRY_INTR_INFO, 0);
 	vmcs_write(VMCS_ENTRY_ERROR_CODE, 0);
@@ -142,7 +127,7 @@ static void exceptions_meet(void **state)
 		inject_save_vectoring(&v);
 		inject_exception_code(&v, double_faults[i].second, 0x18);
 		if (want == TRIPLE) {
-			assert_int_equal(ended, VM_END_CRASH);
+			assert_int_equal(fake_end, VM_END_CRASH);
 			continue;
 		}
 		inject_prepare_entry(&v);
@@ -150,7 +135,7 @@ static void exceptions_meet(void **state)
 		if (got != want)
 			fail_msg("%s: entered with %#x, not %#x",
 				 double_faults[i].name, got, want);
-		assert_int_equal(ended, -1);
+		assert_int_equal(fake_end, FAKE_NOT_ENDED);
 		if (want & INTR_ERROR_CODE)
 			assert_int_equal(
 				vmcs_read(VMCS_ENTRY_ERROR_CODE),

@@ -10,12 +10,14 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 /* cmocka.h needs the first four */
 #include <cmocka.h>
 
-#include "fake_vm.h"
+#include "fake_vcpu.h"
 #include "kernel/lib/errno.h"
+#include "vmx/devices/devices.h"
 #include "vmx/mmio.h"
 
 #define DEVICE	  0xd0000000ull
@@ -23,24 +25,14 @@
 #define DF	  0x400ull
 #define NR_ROUNDS 200
 
-static struct vcpu cpu = { .vm = &fake_vm };
+static const struct config_vm cfg = { .name = "fake" };
+static struct vm the_vm = { .cfg = &cfg };
+static struct vcpu cpu = { .vm = &the_vm };
 static uint8_t device[4096];
 static unsigned nr_reads, nr_writes;
 static bool nobody_home;
 static uint8_t guest_ram[4096];
 static int operand_err;
-
-int lapic_create(struct vcpu *v, struct lapic **out)
-{
-	(void)v;
-	(void)out;
-	return -ENOMEM;
-}
-
-void lapic_destroy(struct lapic *l)
-{
-	(void)l;
-}
 
 bool devices_mmio_read(struct vcpu *v, gpa_t a, unsigned nbytes, uint64_t *val)
 {

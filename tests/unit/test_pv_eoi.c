@@ -22,12 +22,10 @@
 /* cmocka.h needs four of the above */
 #include <cmocka.h>
 
-#include "fakes.h"
+#include "fake_vcpu.h"
 #include "kernel/lib/errno.h"
 #include "vmx/devices/devices_priv.h"
 #include "vmx/devices/lapic_priv.h"
-#include "vmx/vcpu_priv.h"
-#include "vmx/vmx.h"
 
 #define WORD_AT	  0x5000u
 #define ENABLE	  1u
@@ -51,54 +49,6 @@ static unsigned depth;
 static unsigned eoi_exits;
 
 /* ---- the rest of the world ---- */
-
-struct vm *vcpu_vm(struct vcpu *vcpu)
-{
-	return vcpu->vm;
-}
-
-uint32_t vcpu_index(const struct vcpu *vcpu)
-{
-	return vcpu->index;
-}
-
-struct lapic *vcpu_lapic(struct vcpu *vcpu)
-{
-	return vcpu->lapic;
-}
-
-void vcpu_request(struct vcpu *vcpu, uint32_t bits)
-{
-	vcpu->requests |= bits;
-}
-
-void vcpu_request_self(struct vcpu *vcpu, uint32_t bits)
-{
-	vcpu->requests |= bits;
-}
-
-void vcpu_sipi(struct vcpu *vcpu, uint8_t vector)
-{
-	(void)vcpu;
-	(void)vector;
-}
-
-void vcpu_set_controls(struct vcpu *vcpu, uint32_t set, uint32_t clear)
-{
-	vcpu->cpu_controls = (vcpu->cpu_controls | set) & ~clear;
-}
-
-uint64_t vcpu_guest_tsc(const struct vcpu *vcpu)
-{
-	return rdtsc() + vcpu->vm->tsc_offset;
-}
-
-void vm_request_end(struct vm *vm, enum vm_end end, const char *fmt, ...)
-{
-	(void)vm;
-	(void)end;
-	fail_msg("the VM was ended: %s", fmt);
-}
 
 struct cpuid_regs cpuid_policy_get(struct vcpu *vcpu, uint32_t leaf,
 				   uint32_t subleaf)
@@ -289,6 +239,7 @@ static int teardown(void **state)
 {
 	(void)state;
 	lapic_destroy(v.lapic);
+	assert_int_equal(fake_end, FAKE_NOT_ENDED);
 	assert_int_equal(fake_locks_held(), 0);
 	return 0;
 }

@@ -10,12 +10,11 @@
 /* cmocka.h needs the above */
 #include <cmocka.h>
 
-#include "fakes.h"
+#include "fake_vcpu.h"
 #include "kernel/lib/errno.h"
 #include "kernel/sched/clock.h"
 #include "mm/gspace.h"
 #include "vmx/msr_index.h"
-#include "vmx/vcpu_priv.h"
 
 static struct vm the_vm;
 static struct vcpu v;
@@ -58,11 +57,6 @@ bool vcpu_is_called(void *vcpu)
 {
 	(void)vcpu;
 	return called;
-}
-
-void vcpu_request_self(struct vcpu *vcpu, uint32_t bits)
-{
-	vcpu->requests |= bits;
 }
 
 static void clock_on(void)

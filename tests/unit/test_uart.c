@@ -41,12 +41,12 @@ static int teardown(void **state)
 	return 0;
 }
 
-static uint8_t inb(uint16_t port)
+static uint8_t in8(uint16_t port)
 {
 	return uart_pio_read(&dev, port);
 }
 
-static void outb(uint16_t port, uint8_t val)
+static void out8(uint16_t port, uint8_t val)
 {
 	uart_pio_write(&dev, port, val);
 }
@@ -71,26 +71,26 @@ static void uart_is_a_16550a(void **state)
 {
 	(void)state;
 	/* As Linux's 8250 driver looks for it. */
-	outb(COM + 1, 0);
-	assert_int_equal(inb(COM + 1), 0);
-	outb(COM + 1, 0xff);
-	assert_int_equal(inb(COM + 1), 0x0f);
-	outb(COM + 1, 0);
-	outb(COM + 4, 0x1a); /* loopback, OUT2, RTS */
-	assert_int_equal(inb(COM + 6) & 0xf0, 0x90);
-	outb(COM + 4, 0);
-	assert_int_equal(inb(COM + 6) & 0xf0, 0xb0);
-	assert_int_equal(inb(COM + 2) & 0xc0, 0);
-	outb(COM + 2, 1);
-	assert_int_equal(inb(COM + 2) & 0xc0, 0xc0);
-	outb(COM + 7, 0xa5);
-	assert_int_equal(inb(COM + 7), 0xa5);
-	outb(COM + 3, 0x83);
-	outb(COM, 1);
-	outb(COM + 1, 0);
-	assert_int_equal(inb(COM), 1);
-	outb(COM + 3, 3);
-	assert_int_equal(inb(COM + 5), 0x60);
+	out8(COM + 1, 0);
+	assert_int_equal(in8(COM + 1), 0);
+	out8(COM + 1, 0xff);
+	assert_int_equal(in8(COM + 1), 0x0f);
+	out8(COM + 1, 0);
+	out8(COM + 4, 0x1a); /* loopback, OUT2, RTS */
+	assert_int_equal(in8(COM + 6) & 0xf0, 0x90);
+	out8(COM + 4, 0);
+	assert_int_equal(in8(COM + 6) & 0xf0, 0xb0);
+	assert_int_equal(in8(COM + 2) & 0xc0, 0);
+	out8(COM + 2, 1);
+	assert_int_equal(in8(COM + 2) & 0xc0, 0xc0);
+	out8(COM + 7, 0xa5);
+	assert_int_equal(in8(COM + 7), 0xa5);
+	out8(COM + 3, 0x83);
+	out8(COM, 1);
+	out8(COM + 1, 0);
+	assert_int_equal(in8(COM), 1);
+	out8(COM + 3, 3);
+	assert_int_equal(in8(COM + 5), 0x60);
 }
 
 static void uart_output_and_lost_characters(void **state)
@@ -100,14 +100,14 @@ static void uart_output_and_lost_characters(void **state)
 
 	(void)state;
 	for (const char *s = "hello"; *s; s++)
-		outb(COM, (uint8_t)*s);
+		out8(COM, (uint8_t)*s);
 	assert_int_equal(vuart_output_read(&fake_vm, &pos, text, 16, &lost), 5);
 	assert_memory_equal(text, "hello", 5);
 	assert_int_equal(lost, 0);
 	assert_int_equal(pos, start + 5);
 	/* Nobody reads: the oldest go. */
 	for (unsigned i = 0; i < VUART_RING + 10; i++)
-		outb(COM, (uint8_t)('a' + i % 26));
+		out8(COM, (uint8_t)('a' + i % 26));
 	assert_int_equal(vuart_output_read(&fake_vm, &pos, text, 4, &lost), 4);
 	assert_int_equal(lost, 10);
 	assert_memory_equal(text, "klmn", 4);
@@ -128,57 +128,57 @@ static void uart_wakes_its_listener_once(void **state)
 	(void)state;
 	vuart_set_listener(&fake_vm, me);
 	for (unsigned i = 0; i < 20; i++)
-		outb(COM, 'x');
+		out8(COM, 'x');
 	assert_int_equal(fake_nr_unparks, before + 1);
 	assert_int_equal(vuart_output_read(&fake_vm, &pos, text, 64, &lost),
 			 20);
-	outb(COM, 'x');
+	out8(COM, 'x');
 	assert_int_equal(fake_nr_unparks, before + 2);
 }
 
 static void uart_transmit_interrupt(void **state)
 {
 	(void)state;
-	outb(COM + 4, 0x08);
+	out8(COM + 4, 0x08);
 	assert_false(irq_is_high(4));
-	outb(COM + 1, 2);
+	out8(COM + 1, 2);
 	assert_true(irq_is_high(4));
-	assert_int_equal(inb(COM + 2) & 0xf, 2);
+	assert_int_equal(in8(COM + 2) & 0xf, 2);
 	assert_false(irq_is_high(4));
-	assert_int_equal(inb(COM + 2) & 0xf, 1);
-	outb(COM, 'x');
+	assert_int_equal(in8(COM + 2) & 0xf, 1);
+	out8(COM, 'x');
 	assert_true(irq_is_high(4));
 	/* Without OUT2 it does not reach the bus. */
-	outb(COM + 4, 0);
+	out8(COM + 4, 0);
 	assert_false(irq_is_high(4));
-	outb(COM + 4, 8);
+	out8(COM + 4, 8);
 	assert_true(irq_is_high(4));
-	outb(COM + 1, 0);
+	out8(COM + 1, 0);
 	assert_false(irq_is_high(4));
 }
 
 static void uart_receive_interrupt(void **state)
 {
 	(void)state;
-	outb(COM + 4, 0x08);
-	outb(COM + 2, 0x81); /* trigger at 8 */
-	outb(COM + 1, 1);
+	out8(COM + 4, 0x08);
+	out8(COM + 2, 0x81); /* trigger at 8 */
+	out8(COM + 1, 1);
 	assert_int_equal(vuart_input(&fake_vm, "abc", 3), 3);
 	assert_true(irq_is_high(4));
-	assert_int_equal(inb(COM + 2) & 0xf, 0xc);
+	assert_int_equal(in8(COM + 2) & 0xf, 0xc);
 	assert_int_equal(vuart_input(&fake_vm, "defgh", 5), 5);
-	assert_int_equal(inb(COM + 2) & 0xf, 4);
-	assert_int_equal(inb(COM + 5) & 1, 1);
+	assert_int_equal(in8(COM + 2) & 0xf, 4);
+	assert_int_equal(in8(COM + 5) & 1, 1);
 	for (const char *s = "abcdefgh"; *s; s++)
-		assert_int_equal(inb(COM), *s);
-	assert_int_equal(inb(COM + 5) & 1, 0);
+		assert_int_equal(in8(COM), *s);
+	assert_int_equal(in8(COM + 5) & 1, 0);
 	assert_false(irq_is_high(4));
 	/* Receiving comes before transmitting. */
-	outb(COM + 1, 3);
+	out8(COM + 1, 3);
 	(void)vuart_input(&fake_vm, "z", 1);
-	assert_int_equal(inb(COM + 2) & 0xf, 0xc);
-	(void)inb(COM);
-	assert_int_equal(inb(COM + 2) & 0xf, 2);
+	assert_int_equal(in8(COM + 2) & 0xf, 0xc);
+	(void)in8(COM);
+	assert_int_equal(in8(COM + 2) & 0xf, 2);
 }
 
 static void uart_input_is_bounded(void **state)
@@ -189,8 +189,8 @@ static void uart_input_is_bounded(void **state)
 	assert_int_equal(vuart_input(&fake_vm, much, sizeof(much)),
 			 UART_INPUT_RING);
 	assert_int_equal(vuart_input(&fake_vm, much, sizeof(much)), 0);
-	outb(COM + 2, 3);
-	assert_int_equal(inb(COM + 5) & 1, 0);
+	out8(COM + 2, 3);
+	assert_int_equal(in8(COM + 5) & 1, 0);
 	assert_int_equal(vuart_input(&fake_vm, much, 5), 5);
 }
 
@@ -199,10 +199,10 @@ static void uart_loopback(void **state)
 	uint64_t end = output_end();
 
 	(void)state;
-	outb(COM + 4, 0x10);
-	outb(COM, 'q');
+	out8(COM + 4, 0x10);
+	out8(COM, 'q');
 	assert_int_equal(output_end(), end);
-	assert_int_equal(inb(COM), 'q');
+	assert_int_equal(in8(COM), 'q');
 	assert_int_equal(vuart_input(&fake_vm, "x", 1), 0);
 }
 
