@@ -96,15 +96,8 @@ struct stage2_leaf {
 	hfn_t first; /* frame of the leaf's first page */
 	gfn_t gfn;   /* first page of the leaf */
 	unsigned order, perms;
-	bool accessed, dirty;
 };
 bool stage2_lookup(struct stage2 *s2, gfn_t g, struct stage2_leaf *out);
-
-/*
- * Reads and clears the accessed/dirty bits of a leaf. Clearing needs a flush
- * before the absence of a bit means anything.
- */
-bool stage2_harvest(struct stage2 *s2, gfn_t g, struct stage2_leaf *out);
 
 /*
  * After return no CPU uses a translation that was removed before the call.

@@ -406,39 +406,16 @@ int stage2_split(struct stage2 *s2, gfn_t g, unsigned order)
 	return 0;
 }
 
-static bool leaf_decode(gfn_t g, uint64_t e, unsigned level,
-			struct stage2_leaf *out)
+bool stage2_lookup(struct stage2 *s2, gfn_t g, struct stage2_leaf *out)
 {
-	unsigned order = 9 * (level - 1);
+	unsigned level;
+	uint64_t e = *walk(s2, g, 1, &level);
 
-	out->order = order;
-	out->gfn = gfn(round_down(g.raw, 1ull << order));
+	out->order = 9 * (level - 1);
+	out->gfn = gfn(round_down(g.raw, 1ull << out->order));
 	if (!ept_present(e))
 		return false;
 	out->first = hfn_of(hpa(e & EPT_ADDR_MASK));
 	out->perms = (unsigned)(e & EPT_RWX);
-	out->accessed = (e & EPT_ACCESSED) != 0;
-	out->dirty = (e & EPT_DIRTY) != 0;
 	return true;
-}
-
-bool stage2_lookup(struct stage2 *s2, gfn_t g, struct stage2_leaf *out)
-{
-	unsigned level;
-	uint64_t *e = walk(s2, g, 1, &level);
-
-	return leaf_decode(g, *e, level, out);
-}
-
-bool stage2_harvest(struct stage2 *s2, gfn_t g, struct stage2_leaf *out)
-{
-	unsigned level;
-	uint64_t *e = walk(s2, g, 1, &level), old;
-
-	if (!ept_present(*e))
-		return false;
-	/* Atomic: a processor may set the bits of this entry meanwhile. */
-	old = __atomic_fetch_and(e, ~(EPT_ACCESSED | EPT_DIRTY),
-				 __ATOMIC_RELAXED);
-	return leaf_decode(g, old, level, out);
 }

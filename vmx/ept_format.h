@@ -16,8 +16,6 @@
 #define EPT_MEMTYPE_WB (6ull << 3)
 #define EPT_IGNORE_PAT BIT(6)
 #define EPT_LEAF       BIT(7) /* at 2 MiB and 1 GiB level */
-#define EPT_ACCESSED   BIT(8)
-#define EPT_DIRTY      BIT(9)
 #define EPT_ADDR_MASK  0x000ffffffffff000ull
 
 #define EPT_LEVELS  4u

@@ -305,20 +305,6 @@ static void an_empty_table_is_replaced(void **state)
 	assert_int_equal(stage2_nr_tables(s2), before - 1);
 }
 
-static void harvest_reads_and_clears(void **state)
-{
-	struct stage2_leaf l;
-
-	(void)state;
-	assert_int_equal(stage2_map(s2, gfn(3), hfn(9), 0, S2_RWX), 0);
-	s2->last.table[3] |= EPT_ACCESSED | EPT_DIRTY;
-	assert_true(stage2_harvest(s2, gfn(3), &l));
-	assert_true(l.accessed && l.dirty);
-	assert_true(stage2_harvest(s2, gfn(3), &l));
-	assert_false(l.accessed || l.dirty);
-	assert_false(stage2_harvest(s2, gfn(4), &l));
-}
-
 static void leaves_are_write_back(void **state)
 {
 	(void)state;
@@ -334,7 +320,6 @@ int main(void)
 		CASE(random_operations_agree_with_the_model),
 		CASE(a_1g_leaf_splits_twice),
 		CASE(an_empty_table_is_replaced),
-		CASE(harvest_reads_and_clears),
 		CASE(leaves_are_write_back),
 	};
 

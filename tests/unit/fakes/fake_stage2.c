@@ -284,11 +284,6 @@ bool stage2_lookup(struct stage2 *s2, gfn_t g, struct stage2_leaf *out)
 	return true;
 }
 
-bool stage2_harvest(struct stage2 *s2, gfn_t g, struct stage2_leaf *out)
-{
-	return stage2_lookup(s2, g, out);
-}
-
 /* Nobody uses what was removed before. */
 static void drop_stale(struct stage2 *s2)
 {
