@@ -97,7 +97,6 @@ MUST_CHECK int guest_read(struct gspace *gs, gpa_t a, void *dst,
 			  uint64_t nbytes);
 MUST_CHECK int guest_write(struct gspace *gs, gpa_t a, const void *src,
 			   uint64_t nbytes);
-MUST_CHECK int guest_zero(struct gspace *gs, gpa_t a, uint64_t nbytes);
 /* Makes ready what guest_write() would write, and writes nothing. */
 MUST_CHECK int guest_commit(struct gspace *gs, gpa_t a, uint64_t nbytes);
 

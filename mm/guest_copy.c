@@ -10,7 +10,7 @@
 #include "kernel/sync/wait.h"
 #include "mm/gspace_priv.h"
 
-enum copy_kind { COPY_READ, COPY_WRITE, COPY_ZERO, COPY_COMMIT };
+enum copy_kind { COPY_READ, COPY_WRITE, COPY_COMMIT };
 
 /* One piece, within a page. */
 struct piece {
@@ -25,7 +25,6 @@ static void copy_resident(const struct piece *p, enum copy_kind kind,
 	switch (kind) {
 	case COPY_READ: memcpy(p->buf, guest, p->nbytes); break;
 	case COPY_WRITE: memcpy(guest, p->buf, p->nbytes); break;
-	case COPY_ZERO: memset(guest, 0, p->nbytes); break;
 	case COPY_COMMIT: break;
 	}
 }
@@ -74,11 +73,10 @@ static int copy_piece(struct gspace *gs, const struct piece *p,
 		copy_resident(p, kind, guest);
 		return 0;
 	}
-	/* Without a frame: reads as zeros, and zeroing it changes nothing. */
-	if (kind == COPY_WRITE || kind == COPY_COMMIT)
+	/* Without a frame. */
+	if (kind != COPY_READ)
 		return -EAGAIN;
-	if (kind == COPY_READ)
-		memset(p->buf, 0, p->nbytes);
+	memset(p->buf, 0, p->nbytes);
 	return 0;
 }
 
@@ -132,11 +130,6 @@ int guest_write(struct gspace *gs, gpa_t a, const void *src, uint64_t nbytes)
 int guest_commit(struct gspace *gs, gpa_t a, uint64_t nbytes)
 {
 	return copy(gs, a, NULL, nbytes, COPY_COMMIT);
-}
-
-int guest_zero(struct gspace *gs, gpa_t a, uint64_t nbytes)
-{
-	return copy(gs, a, NULL, nbytes, COPY_ZERO);
 }
 
 int guest_cmpxchg(struct gspace *gs, gpa_t a, unsigned nbytes, uint64_t old,
