@@ -277,6 +277,8 @@ static void derive_allowed(struct vcpu *v)
 		v->cpu2_refused |= CPU2_INVPCID;
 	if (!has(v, 0x80000001u, EDX, 27))
 		v->cpu2_refused |= CPU2_RDTSCP;
+	v->has_tsc_deadline = has(v, 1, ECX, 24);
+	v->has_tsc_adjust = has(v, 7, EBX, 1);
 	if (!has(v, 1, ECX, 21))
 		lapic_refuse_x2apic(v->lapic);
 }

@@ -172,8 +172,17 @@ static bool is_apic_msr(uint32_t msr)
 	return msr == MSR_APIC_BASE || (msr & ~0xffu) == MSR_X2APIC;
 }
 
+/* Those that exist only where CPUID offers them (SDM Vol. 4). */
+static bool is_hidden(const struct vcpu *v, uint32_t msr)
+{
+	return (msr == MSR_TSC_DEADLINE && !v->has_tsc_deadline) ||
+	       (msr == MSR_TSC_ADJUST && !v->has_tsc_adjust);
+}
+
 static int read_any(struct vcpu *v, uint32_t msr, uint64_t *val)
 {
+	if (is_hidden(v, msr))
+		return -ENOENT;
 	if (is_apic_msr(msr))
 		return lapic_msr_read(v->lapic, msr, val);
 	return read_emulated(v, msr, val);
@@ -247,6 +256,8 @@ static int write_any(struct vcpu *v, uint32_t msr, uint64_t val)
 {
 	int err;
 
+	if (is_hidden(v, msr))
+		return -ENOENT;
 	if (!is_apic_msr(msr))
 		return write_emulated(v, msr, val);
 	err = lapic_msr_write(v->lapic, msr, val);
@@ -308,7 +319,7 @@ bool fast_wrmsr(struct vcpu *v)
 {
 	uint32_t msr = (uint32_t)v->gpr[REG_RCX];
 
-	if (msr == MSR_TSC_DEADLINE) {
+	if (msr == MSR_TSC_DEADLINE && likely(v->has_tsc_deadline)) {
 		lapic_tsc_deadline_write(v->lapic, edx_eax(v));
 	} else if (msr != MSR_X2APIC_EOI || v->pv_eoi_offered ||
 		   lapic_msr_write(v->lapic, msr, edx_eax(v))) {

@@ -108,6 +108,7 @@ struct vcpu {
 	uint64_t efer_allowed;
 	uint64_t xcr0_allowed;
 	uint32_t cpu2_refused; /* controls of instructions it hasn't got */
+	bool has_tsc_deadline, has_tsc_adjust;
 	uint32_t nr_cpuid;
 	uint8_t cpuid_first[CPUID_DIRECT]; /* index of a basic leaf */
 	struct cpuid_entry cpuid[CPUID_MAX_ENTRIES];

@@ -1,16 +1,20 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Is what cpu.hide takes away (x2apic, invpcid, rdtscp) gone, not just
- * unmentioned?
+ * Is what cpu.hide takes away (x2apic, invpcid, rdtscp, tsc_deadline_timer,
+ * tsc_adjust) gone, not just unmentioned?
  */
 #include "runtime.h"
 
 const char guest_name[] = "hidden";
 
 #define F1_ECX_X2APIC	 (1u << 21)
+#define F1_ECX_DEADLINE	 (1u << 24)
+#define F7_EBX_ADJUST	 (1u << 1)
 #define F7_EBX_INVPCID	 (1u << 10)
 #define F81_EDX_RDTSCP	 (1u << 27)
 #define MSR_APIC_BASE	 0x1bu
+#define MSR_TSC_ADJUST	 0x3bu
+#define MSR_TSC_DEADLINE 0x6e0u
 #define APIC_BASE_X2APIC (1u << 10)
 
 static void do_x2apic(void *arg)
@@ -35,8 +39,28 @@ static void do_rdtscp(void *arg)
 	__asm__ volatile("rdtscp" ::: "rax", "rcx", "rdx");
 }
 
+static void do_read(void *arg)
+{
+	msr_read(*(const uint32_t *)arg);
+}
+
+static void do_write(void *arg)
+{
+	msr_write(*(const uint32_t *)arg, 0);
+}
+
+static void check_no_msr(uint32_t msr)
+{
+	CHECK_EQ(rt_try(do_read, &msr), 13);
+	CHECK_EQ(rt_try(do_write, &msr), 13);
+}
+
 void guest_main(void)
 {
+	CHECK(!(cpuid_read(1, 0).ecx & F1_ECX_DEADLINE));
+	check_no_msr(MSR_TSC_DEADLINE);
+	CHECK(!(cpuid_read(7, 0).ebx & F7_EBX_ADJUST));
+	check_no_msr(MSR_TSC_ADJUST);
 	CHECK(!(cpuid_read(1, 0).ecx & F1_ECX_X2APIC));
 	CHECK_EQ(rt_try(do_x2apic, NULL), 13);
 	CHECK(!(cpuid_read(7, 0).ebx & F7_EBX_INVPCID));

@@ -8,7 +8,8 @@ QUESTIONS = ["hello", "hypercall", "cpuid", "msr_unknown", "vmx_insn",
              "touch_outside", "exceptions", "timers", "pveoi",
              "balloon_bad", "touch_all", "hidden", "init"]
 # More lines of their sections.
-MORE = {"hidden": "cpu.hide = x2apic, invpcid, rdtscp\n",
+MORE = {"hidden": "cpu.hide = x2apic, invpcid, rdtscp, "
+                  "tsc_deadline_timer, tsc_adjust\n",
         "init": "vcpus = 2\n"}
 # Guests that go wrong, and what the hypervisor says about it.
 CRASHES = {"triple_fault": "triple fault", "bad_insn_mmio": "MMIO"}

@@ -186,6 +186,7 @@ static void enter_mode(enum mode m)
 			CR4_OSXSAVE | CR4_PKE;
 	v.efer_allowed = EFER_SCE | EFER_LME | EFER_NXE;
 	v.xcr0_allowed = 0xe7;
+	v.has_tsc_deadline = v.has_tsc_adjust = true;
 	faulted = NO_FAULT;
 	nr_flushes = nr_cpuid_updates = 0;
 	cr8 = 0;
@@ -566,6 +567,23 @@ static void rdmsr_fills_two_registers(void **state)
 	assert_int_equal(v.unknown_msrs, 1);
 }
 
+static void msrs_go_with_their_cpuid_bits(void **state)
+{
+	static const uint32_t msrs[] = { MSR_TSC_DEADLINE, MSR_TSC_ADJUST };
+
+	(void)state;
+	for (unsigned i = 0; i < ARRAY_SIZE(msrs); i++) {
+		enter_mode(LONG64);
+		v.has_tsc_deadline = v.has_tsc_adjust = false;
+		wrmsr_exit(msrs[i], 1);
+		assert_int_equal(faulted, 13);
+		faulted = NO_FAULT;
+		assert_int_equal(exit_rdmsr(&v), EXIT_RESUME);
+		assert_int_equal(faulted, 13);
+		assert_false(fast_wrmsr(&v));
+	}
+}
+
 /* SDM, "IA32_TSC_ADJUST MSR": the two move together. */
 static void the_tsc_and_its_adjustment(void **state)
 {
@@ -638,6 +656,7 @@ int main(void)
 		cmocka_unit_test(efer_keeps_lma),
 		cmocka_unit_test(a_clock_waits_for_memory),
 		cmocka_unit_test(rdmsr_fills_two_registers),
+		cmocka_unit_test(msrs_go_with_their_cpuid_bits),
 		cmocka_unit_test(the_tsc_and_its_adjustment),
 		cmocka_unit_test(what_passes_without_an_exit),
 	};
