@@ -1,131 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The virtual local APIC: priorities and timers against naive models, modes,
- * which accesses fault, messages.
+ * The virtual local APIC: priorities against a naive model, modes, which
+ * accesses fault, messages. Its timer is test_lapic_timer.c.
  *
  * Sources: vmx/devices/lapic.c vmx/devices/lapic_regs.c vmx/devices/lapic_ipi.c
  * Sources: vmx/devices/guest_timer.c
  * Sources: vmx/devices/lapic_timer.c vmx/devices/irq.c vmx/devices/ioapic.c
  * Sources: vmx/devices/pic.c
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-/* cmocka.h needs the four above */
-#include <cmocka.h>
-
-#include "fake_vm.h"
-#include "kernel/lib/errno.h"
-#include "vmx/devices/lapic_priv.h"
-
-#define BASE	  0x1bu
-#define X2(reg)	  (0x800u + (reg))
-#define ID	  0x02u
-#define TPR	  0x08u
-#define PPR	  0x0au
-#define EOI	  0x0bu
-#define LDR	  0x0du
-#define DFR	  0x0eu
-#define SVR	  0x0fu
-#define ISR	  0x10u
-#define IRR	  0x20u
-#define ESR	  0x28u
-#define ICR	  0x30u
-#define LVT_TIMER 0x32u
-#define LVT_LINT0 0x35u
-#define LVT_ERROR 0x37u
-#define TMICT	  0x38u
-#define TMCCT	  0x39u
-#define TDCR	  0x3eu
-#define SELF	  0x3fu
-#define PERIODIC  0x20000u
-#define DEADLINE  0x40000u
-#define MASKED	  0x10000u
-#define EN_X2APIC 0xc00u
-#define EN_XAPIC  0x800u
-#define APIC_PAGE 0xfee00000ull
-
-static struct lapic *apic(unsigned i)
-{
-	return fake_vcpus[i].lapic;
-}
-
-static uint64_t rd(unsigned cpu, uint32_t reg)
-{
-	uint64_t val = 0;
-
-	assert_int_equal(lapic_msr_read(apic(cpu), X2(reg), &val), 0);
-	return val;
-}
-
-static void wr(unsigned cpu, uint32_t reg, uint64_t val)
-{
-	if (lapic_msr_write(apic(cpu), X2(reg), val))
-		fail_msg("write of %#llx to register %#x faulted",
-			 (unsigned long long)val, reg);
-}
-
-static uint32_t mmio_rd(unsigned cpu, uint32_t reg)
-{
-	uint64_t val = 0;
-
-	lapic_mmio_read(apic(cpu), reg << 4, 4, &val);
-	return (uint32_t)val;
-}
-
-static void mmio_wr(unsigned cpu, uint32_t reg, uint32_t val)
-{
-	lapic_mmio_write(apic(cpu), reg << 4, 4, val);
-}
-
-static uint64_t base_of(unsigned cpu)
-{
-	uint64_t base = 0;
-
-	assert_int_equal(lapic_msr_read(apic(cpu), BASE, &base), 0);
-	return base;
-}
-
-static int set_mode(unsigned cpu, uint64_t mode)
-{
-	return lapic_msr_write(apic(cpu), BASE,
-			       (base_of(cpu) & ~(uint64_t)EN_X2APIC) | mode);
-}
-
-/* Switched on by software; `mode` as in IA32_APIC_BASE. */
-static void enable(unsigned cpu, uint64_t mode)
-{
-	assert_int_equal(set_mode(cpu, mode), 0);
-	if (mode == EN_X2APIC)
-		wr(cpu, SVR, 0x1ff);
-	else
-		mmio_wr(cpu, SVR, 0x1ff);
-}
-
-static int setup(void **state)
-{
-	static struct vm_devices dev;
-
-	(void)state;
-	fake_tsc = 1000000;
-	fake_vm.dev = &dev;
-	fake_vm.tsc_offset = -500000ull;
-	fake_vm.timer_pace = 0;
-	fake_vm.share.extra = 0;
-	dev.vm = &fake_vm;
-	irqchip_init(&dev.irqchip);
-	fake_vm_create(FAKE_NR_VCPUS);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	fake_vm_destroy();
-	return 0;
-}
+#include "lapic_world.h"
 
 /* ---- modes ---- */
 
@@ -530,255 +413,6 @@ static void init_keeps_mode_and_loses_interrupts(void **state)
 	assert_false(apic(1)->timer.host.armed);
 }
 
-/* ---- timer ---- */
-
-/* Interrupts taken so far on vCPU 0 with this vector; takes one if there. */
-static bool take(int vector)
-{
-	if (lapic_pending_vector(apic(0)) != vector)
-		return false;
-	lapic_accept(apic(0), vector);
-	wr(0, EOI, 0);
-	return true;
-}
-
-static void oneshot_counts_down_once(void **state)
-{
-	(void)state;
-	enable(0, EN_X2APIC);
-	wr(0, TDCR, 3); /* by 16 */
-	wr(0, LVT_TIMER, 0x30);
-	wr(0, TMICT, 1000);
-	assert_int_equal(rd(0, TMCCT), 1000);
-	fake_clock_advance(160 * 16);
-	assert_int_equal(rd(0, TMCCT), 840);
-	fake_clock_advance(840 * 16 - 1);
-	assert_false(take(0x30));
-	assert_int_equal(rd(0, TMCCT), 1);
-	fake_clock_advance(1);
-	assert_true(take(0x30));
-	assert_int_equal(rd(0, TMCCT), 0);
-	assert_int_equal(rd(0, TMICT), 1000);
-	assert_false(apic(0)->timer.host.armed);
-	fake_clock_advance(1000000);
-	assert_false(take(0x30));
-}
-
-static void periodic_agrees_with_the_model(void **state)
-{
-	const uint64_t period = 100000;
-	uint64_t start, taken = 0;
-
-	(void)state;
-	srand(2);
-	enable(0, EN_X2APIC);
-	wr(0, TDCR, 0xb); /* by 1 */
-	wr(0, LVT_TIMER, PERIODIC | 0x31);
-	start = fake_tsc;
-	wr(0, TMICT, period);
-	for (unsigned i = 0; i < 20000; i++) {
-		uint64_t t;
-
-		fake_clock_advance((uint64_t)rand() % 30000);
-		t = fake_tsc - start;
-		taken += take(0x31);
-		if (taken != t / period)
-			fail_msg("at %llu: %llu interrupts",
-				 (unsigned long long)t,
-				 (unsigned long long)taken);
-		assert_int_equal(rd(0, TMCCT), period - t % period);
-	}
-	wr(0, TMICT, 0);
-	assert_false(apic(0)->timer.host.armed);
-}
-
-/* ---- timers don't occupy the host ---- */
-
-#define GAP 100000u /* ticks between firings of one VM's timers */
-
-static void start_fastest(unsigned cpu)
-{
-	enable(cpu, EN_X2APIC);
-	wr(cpu, TDCR, 0xb);
-	wr(cpu, LVT_TIMER, PERIODIC | 0x31);
-	wr(cpu, TMICT, 1);
-}
-
-static unsigned take_all(void)
-{
-	unsigned taken = 0;
-
-	for (unsigned cpu = 0; cpu < FAKE_NR_VCPUS; cpu++) {
-		if (lapic_pending_vector(apic(cpu)) != 0x31)
-			continue;
-		lapic_accept(apic(cpu), 0x31);
-		wr(cpu, EOI, 0);
-		taken++;
-	}
-	return taken;
-}
-
-static void the_fastest_timers_share_one_pace(void **state)
-{
-	unsigned taken[2] = { 0, 0 };
-
-	(void)state;
-	for (unsigned all = 0; all < 2; all++) {
-		for (unsigned cpu = 0; cpu < (all ? FAKE_NR_VCPUS : 1); cpu++)
-			start_fastest(cpu);
-		for (unsigned i = 0; i < 10000; i++) {
-			fake_clock_advance(GAP / 100);
-			taken[all] += take_all();
-		}
-	}
-	/* A hundred gaps, and a few of the tolerance at the beginning. */
-	assert_in_range(taken[0], 95, 125);
-	assert_in_range(taken[1], 95, 125);
-	/* All of it is on the VM's account. */
-	assert_true(fake_vm.share.extra >= 1000 * (taken[0] + taken[1]));
-}
-
-static void no_host_timer_while_an_interrupt_waits(void **state)
-{
-	(void)state;
-	start_fastest(0);
-	fake_clock_advance(GAP);
-	assert_int_equal(lapic_pending_vector(apic(0)), 0x31);
-	assert_false(apic(0)->timer.host.armed);
-	fake_clock_advance(1000 * GAP);
-	/* Those that nobody took were one; the next period goes on. */
-	assert_true(take(0x31));
-	assert_true(apic(0)->timer.host.armed);
-	assert_false(take(0x31));
-	fake_clock_advance(2 * GAP);
-	assert_true(take(0x31));
-	/* Another vector is another matter. */
-	fake_clock_advance(2 * GAP);
-	assert_false(apic(0)->timer.host.armed);
-	wr(0, LVT_TIMER, PERIODIC | 0x32);
-	assert_true(apic(0)->timer.host.armed);
-}
-
-/* One-shot timers set anew again and again are no way around it. */
-static void setting_a_timer_anew_gives_no_earlier_turn(void **state)
-{
-	unsigned taken = 0;
-
-	(void)state;
-	enable(0, EN_X2APIC);
-	wr(0, TDCR, 0xb);
-	wr(0, LVT_TIMER, 0x31);
-	for (unsigned i = 0; i < 10000; i++) {
-		wr(0, TMICT, 1 + i % 7);
-		fake_clock_advance(GAP / 100);
-		taken += take(0x31);
-	}
-	assert_in_range(taken, 95, 125);
-}
-
-static void a_masked_timer_runs_without_a_host_timer(void **state)
-{
-	(void)state;
-	enable(0, EN_X2APIC);
-	wr(0, TDCR, 0xb);
-	wr(0, LVT_TIMER, PERIODIC | MASKED | 0x31);
-	wr(0, TMICT, 1000000);
-	assert_false(apic(0)->timer.host.armed);
-	fake_clock_advance(2300000);
-	assert_int_equal(rd(0, TMCCT), 700000);
-	wr(0, LVT_TIMER, PERIODIC | 0x31);
-	assert_true(apic(0)->timer.host.armed);
-	assert_false(take(0x31));
-	fake_clock_advance(700000);
-	assert_true(take(0x31));
-	wr(0, LVT_TIMER, PERIODIC | MASKED | 0x31);
-	assert_false(apic(0)->timer.host.armed);
-}
-
-static void mode_change_keeps_the_count(void **state)
-{
-	(void)state;
-	enable(0, EN_X2APIC);
-	wr(0, TDCR, 0xb);
-	wr(0, LVT_TIMER, 0x31);
-	wr(0, TMICT, 1000000);
-	fake_clock_advance(600000);
-	wr(0, LVT_TIMER, PERIODIC | 0x31);
-	assert_int_equal(rd(0, TMCCT), 400000);
-	fake_clock_advance(500000);
-	assert_true(take(0x31));
-	assert_int_equal(rd(0, TMCCT), 900000);
-	wr(0, LVT_TIMER, 0x31);
-	fake_clock_advance(900000);
-	assert_true(take(0x31));
-	assert_int_equal(rd(0, TMCCT), 0);
-	/* One-shot has run out: periodic does not start it again. */
-	wr(0, LVT_TIMER, PERIODIC | 0x31);
-	assert_int_equal(rd(0, TMCCT), 0);
-	/* To deadline mode: all is forgotten. */
-	wr(0, TMICT, 1000);
-	wr(0, LVT_TIMER, DEADLINE | 0x31);
-	assert_int_equal(rd(0, TMICT), 0);
-	assert_false(apic(0)->timer.host.armed);
-}
-
-static void divide_change_keeps_the_count(void **state)
-{
-	(void)state;
-	enable(0, EN_X2APIC);
-	wr(0, TDCR, 0xb);
-	wr(0, LVT_TIMER, 0x31);
-	wr(0, TMICT, 1000000);
-	fake_clock_advance(200000);
-	wr(0, TDCR, 0); /* by 2 */
-	assert_int_equal(rd(0, TMCCT), 800000);
-	fake_clock_advance(800000);
-	assert_int_equal(rd(0, TMCCT), 400000);
-}
-
-static void deadline_fires_at_the_guest_tsc(void **state)
-{
-	uint64_t now;
-
-	(void)state;
-	enable(0, EN_X2APIC);
-	/* Not in deadline mode: writes are ignored. */
-	lapic_tsc_deadline_write(apic(0), 1);
-	assert_int_equal(lapic_tsc_deadline_read(apic(0)), 0);
-	wr(0, LVT_TIMER, DEADLINE | 0x31);
-	now = vm_guest_tsc(&fake_vm);
-	lapic_tsc_deadline_write(apic(0), now + 5000);
-	assert_int_equal(lapic_tsc_deadline_read(apic(0)), now + 5000);
-	fake_clock_advance(4999);
-	assert_false(take(0x31));
-	fake_clock_advance(1);
-	assert_true(take(0x31));
-	assert_int_equal(lapic_tsc_deadline_read(apic(0)), 0);
-	/* In the past: at once. */
-	lapic_tsc_deadline_write(apic(0), 1);
-	assert_true(take(0x31));
-	/* By this vCPU's own TSC, if it has moved it. */
-	fake_vcpus[0].tsc_adjust = 1000000;
-	lapic_tsc_deadline_write(apic(0), now + 1005100);
-	fake_clock_advance(99);
-	assert_false(take(0x31));
-	fake_clock_advance(1);
-	assert_true(take(0x31));
-	fake_vcpus[0].tsc_adjust = 0;
-	/* Disarmed. */
-	lapic_tsc_deadline_write(apic(0), vm_guest_tsc(&fake_vm) + 5000);
-	lapic_tsc_deadline_write(apic(0), 0);
-	assert_false(apic(0)->timer.host.armed);
-	/* For ever. */
-	lapic_tsc_deadline_write(apic(0), ~0ull);
-	fake_clock_advance(1000000000);
-	assert_false(take(0x31));
-	/* The count registers are dead in this mode. */
-	wr(0, TMICT, 77);
-	assert_int_equal(rd(0, TMICT), 0);
-	assert_int_equal(rd(0, TMCCT), 0);
-}
-
 /* ---- the 8259 behind LINT0 ---- */
 
 static void pic_write(uint16_t port, uint8_t val)
@@ -814,37 +448,26 @@ static void extint_passes_lint0(void **state)
 	assert_int_equal(pic_pio_read(fake_vm.dev, 0x20), 0);
 }
 
-#define T(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(only_legal_mode_changes),
-		T(x2apic_mode_that_cpuid_hides_faults),
-		T(reserved_base_bits_fault),
-		T(registers_are_where_the_mode_has_them),
-		T(x2apic_writes_fault_as_specified),
-		T(x2apic_reads_fault_as_specified),
-		T(priorities_agree_with_the_model),
-		T(cr8_is_the_priority_class),
-		T(errors_show_after_a_write_of_esr),
-		T(xapic_reports_bad_registers),
-		T(software_disable_masks_every_lvt),
-		T(x2apic_destinations),
-		T(xapic_destinations),
-		T(lowest_priority_goes_to_the_idlest),
-		T(nmi_init_sipi),
-		T(init_keeps_mode_and_loses_interrupts),
-		T(oneshot_counts_down_once),
-		T(periodic_agrees_with_the_model),
-		T(the_fastest_timers_share_one_pace),
-		T(no_host_timer_while_an_interrupt_waits),
-		T(setting_a_timer_anew_gives_no_earlier_turn),
-		T(a_masked_timer_runs_without_a_host_timer),
-		T(mode_change_keeps_the_count),
-		T(divide_change_keeps_the_count),
-		T(deadline_fires_at_the_guest_tsc),
-		T(extint_passes_lint0),
+		LAPIC_TEST(only_legal_mode_changes),
+		LAPIC_TEST(x2apic_mode_that_cpuid_hides_faults),
+		LAPIC_TEST(reserved_base_bits_fault),
+		LAPIC_TEST(registers_are_where_the_mode_has_them),
+		LAPIC_TEST(x2apic_writes_fault_as_specified),
+		LAPIC_TEST(x2apic_reads_fault_as_specified),
+		LAPIC_TEST(priorities_agree_with_the_model),
+		LAPIC_TEST(cr8_is_the_priority_class),
+		LAPIC_TEST(errors_show_after_a_write_of_esr),
+		LAPIC_TEST(xapic_reports_bad_registers),
+		LAPIC_TEST(software_disable_masks_every_lvt),
+		LAPIC_TEST(x2apic_destinations),
+		LAPIC_TEST(xapic_destinations),
+		LAPIC_TEST(lowest_priority_goes_to_the_idlest),
+		LAPIC_TEST(nmi_init_sipi),
+		LAPIC_TEST(init_keeps_mode_and_loses_interrupts),
+		LAPIC_TEST(extint_passes_lint0),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
