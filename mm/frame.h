@@ -68,7 +68,6 @@ struct frame {
 _Static_assert(sizeof(struct frame) <= 32, "0.8 % of RAM");
 
 #define FRAME_F_CLEAN	0x01u /* known to hold only zeros */
-#define FRAME_F_PINNED	0x02u /* never a victim */
 #define FRAME_F_LISTED	0x04u /* heads a block on a zone's free list */
 #define FRAME_F_LEAVING 0x08u /* heads a run in a struct frame_chain */
 

@@ -21,8 +21,6 @@
 #define ERANGE	   34
 #define ENOSYS	   38
 #define EBADMSG	   74
-#define EOVERFLOW  75
-#define EILSEQ	   84
 #define EOPNOTSUPP 95
 #define ETIMEDOUT  110
 #define ECANCELED  125

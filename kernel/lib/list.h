@@ -60,10 +60,4 @@ static inline void list_remove(struct list *n)
 	     &pos->member != (head);                                           \
 	     pos = list_entry(pos->member.next, __typeof__(*pos), member))
 
-#define list_for_each_safe(pos, tmp, head, member)                             \
-	for (pos = list_first(head, __typeof__(*pos), member),                 \
-	    tmp = list_entry(pos->member.next, __typeof__(*pos), member);      \
-	     &pos->member != (head); pos = tmp,                                \
-	    tmp = list_entry(pos->member.next, __typeof__(*pos), member))
-
 #endif

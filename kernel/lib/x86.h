@@ -71,7 +71,6 @@
 #define MSR_MC0_CTL	  0x400u
 #define MSR_MC0_STATUS	  0x401u
 #define MSR_X2APIC	  0x800u /* + enum apic_reg */
-#define MSR_X2APIC_ID	  0x802u
 #define MSR_X2APIC_EOI	  0x80bu
 #define MSR_EFER	  0xc0000080u
 #define MSR_STAR	  0xc0000081u

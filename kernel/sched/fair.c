@@ -123,7 +123,8 @@ void fair_clock_raise(uint64_t *clock, uint64_t v)
 		;
 }
 
-uint64_t fair_hint_used(const struct fair_hint *h, uint64_t now)
+/* The virtual runtime that h's vCPU has used up by now. */
+static uint64_t hint_used(const struct fair_hint *h, uint64_t now)
 {
 	int64_t ran = (int64_t)(now - READ_ONCE(h->since));
 	uint64_t v = READ_ONCE(h->vruntime);
@@ -138,8 +139,7 @@ uint64_t fair_hint_now(const struct fair_hint *h, uint64_t now, uint64_t clock)
 {
 	uint32_t rate = READ_ONCE(h->rate);
 
-	return clamp(fair_hint_used(h, now), clock,
-		     us_to_virtual(CREDIT_US, rate),
+	return clamp(hint_used(h, now), clock, us_to_virtual(CREDIT_US, rate),
 		     us_to_virtual(DEBT_US, rate));
 }
 

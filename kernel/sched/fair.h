@@ -68,11 +68,7 @@ struct fair_hint {
 	uint64_t since;
 };
 
-/*
- * The virtual runtime of the running vCPU that h is about, now: what it has
- * used up, and what it will be held to.
- */
-uint64_t fair_hint_used(const struct fair_hint *h, uint64_t now);
+/* The virtual runtime that the running vCPU which h is about is held to now. */
 uint64_t fair_hint_now(const struct fair_hint *h, uint64_t now, uint64_t clock);
 
 /*

@@ -10,9 +10,20 @@
 #include "mm/heap.h"
 #include "vmx/admin/admin_priv.h"
 
-#define INTERVAL_MAX_S 3600u
+#define INTERVAL_MAX_S	 3600u
+#define CPU_USE_LEAST_NS 100000000ull
 
-uint32_t cpu_use_look(struct cpu_use *u, uint64_t ticks)
+/*
+ * A clock for shares: since the last look, at least CPU_USE_LEAST_NS long, or
+ * since the beginning. Zeroed at first.
+ */
+struct cpu_use {
+	uint64_t tsc, ticks;
+	uint32_t permille; /* at the last look; 1000: one whole CPU */
+};
+
+/* `ticks` have been used so far. Returns the share since the last look. */
+static uint32_t take_share(struct cpu_use *u, uint64_t ticks)
 {
 	uint64_t now = rdtsc();
 	uint64_t time = now - u->tsc;
@@ -41,7 +52,7 @@ uint32_t cpu_use_of_vm(struct vm *vm)
 {
 	static struct cpu_use uses[CONFIG_MAX_VMS];
 
-	return cpu_use_look(&uses[vm->id - 1], ticks_of(vm));
+	return take_share(&uses[vm->id - 1], ticks_of(vm));
 }
 
 char *cpu_use_text(uint32_t permille, char *dst)
@@ -82,11 +93,11 @@ static uint64_t vcpu_ticks(struct vm *vm, uint32_t i)
 
 static void look(struct cpu_use *u)
 {
-	(void)cpu_use_look(u++, host_busy_ticks());
+	(void)take_share(u++, host_busy_ticks());
 	for (struct vm *vm = vm_first(); vm; vm = vm_next(vm)) {
-		(void)cpu_use_look(u++, ticks_of(vm));
+		(void)take_share(u++, ticks_of(vm));
 		for (uint32_t i = 0; i < vm->cfg->vcpus; i++)
-			(void)cpu_use_look(u++, vcpu_ticks(vm, i));
+			(void)take_share(u++, vcpu_ticks(vm, i));
 	}
 }
 

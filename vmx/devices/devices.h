@@ -137,8 +137,6 @@ uint64_t memdev_resize_ticks(struct vm *vm);
 /* True if a driver in the guest listens (it made MEM_SETUP). */
 bool memdev_has_driver(struct vm *vm);
 bool memdev_request_shutdown(struct vm *vm);
-/* Asks for fresh statistics; they come a little later. False: no driver. */
-bool memdev_request_stats(struct vm *vm);
 
 /*
  * MEM_INFLATE of the one page whose number is at `at`, on the exit fast path.

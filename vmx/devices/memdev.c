@@ -216,16 +216,13 @@ bool memdev_request_shutdown(struct vm *vm)
 	return d && post_event(d, AEROSTAT_EV_SHUTDOWN);
 }
 
-bool memdev_request_stats(struct vm *vm)
+/* Asks for fresh statistics; they come a little later. */
+static void request_stats(struct vm_devices *d)
 {
-	struct vm_devices *d = vm->dev;
-
-	if (!d || !is_ready(d))
-		return false;
 	/* One request at a time. */
-	if (READ_ONCE(d->mem.page->events) & AEROSTAT_EV_STATS)
-		return true;
-	return post_event(d, AEROSTAT_EV_STATS);
+	if (is_ready(d) &&
+	    !(READ_ONCE(d->mem.page->events) & AEROSTAT_EV_STATS))
+		(void)post_event(d, AEROSTAT_EV_STATS);
 }
 
 /* Copies 64-bit words, each read once. */
@@ -247,7 +244,7 @@ bool memdev_get_guest_stats(struct vm *vm, struct aerostat_guest_stats *out)
 	if (!vm->dev)
 		return false;
 	/* Somebody looks: the next look finds news. */
-	(void)memdev_request_stats(vm);
+	request_stats(vm->dev);
 	src = &vm->dev->mem.page->stats;
 	for (unsigned i = 0; i < STATS_RETRIES; i++) {
 		uint64_t seq = __atomic_load_n(&src->seq, __ATOMIC_ACQUIRE);

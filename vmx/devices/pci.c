@@ -45,12 +45,12 @@ static void set_bytes(uint8_t *at, uint32_t val, unsigned nbytes)
 		at[i] = (uint8_t)(val >> i * 8);
 }
 
-void pci_cfg_set16(struct pci_func *f, unsigned off, uint16_t val)
+static void set16(struct pci_func *f, unsigned off, uint16_t val)
 {
 	set_bytes(&f->cfg[off], val, 2);
 }
 
-void pci_cfg_set32(struct pci_func *f, unsigned off, uint32_t val)
+static void set32(struct pci_func *f, unsigned off, uint32_t val)
 {
 	set_bytes(&f->cfg[off], val, 4);
 }
@@ -61,11 +61,11 @@ void pci_func_init(struct pci_func *f, uint16_t vendor, uint16_t device,
 		   uint32_t class_code)
 {
 	memset(f, 0, sizeof(*f));
-	pci_cfg_set16(f, PCI_VENDOR_ID, vendor);
-	pci_cfg_set16(f, PCI_DEVICE_ID, device);
+	set16(f, PCI_VENDOR_ID, vendor);
+	set16(f, PCI_DEVICE_ID, device);
 	set_bytes(&f->cfg[PCI_CLASS], class_code, 3);
-	pci_cfg_set16(f, PCI_SUBSYS_VENDOR, vendor);
-	pci_cfg_set16(f, PCI_SUBSYS_ID, device);
+	set16(f, PCI_SUBSYS_VENDOR, vendor);
+	set16(f, PCI_SUBSYS_ID, device);
 	set_bytes(&f->writable[PCI_COMMAND],
 		  PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER |
 			  PCI_COMMAND_INTX_OFF,
@@ -78,7 +78,7 @@ void pci_func_add_bar(struct pci_func *f, unsigned n, uint32_t nbytes,
 {
 	unsigned off = PCI_BAR0 + n * 4;
 
-	pci_cfg_set32(f, off, base);
+	set32(f, off, base);
 	set_bytes(&f->writable[off], ~(nbytes - 1), 4);
 }
 
@@ -86,7 +86,7 @@ void pci_func_add_msi(struct pci_func *f, uint8_t cap)
 {
 	f->msi_cap = cap;
 	f->cfg[cap] = 0x05; /* MSI, last in the list */
-	pci_cfg_set16(f, cap + MSI_CTRL, MSI_CTRL_64BIT | MSI_CTRL_MASK);
+	set16(f, cap + MSI_CTRL, MSI_CTRL_64BIT | MSI_CTRL_MASK);
 	f->cfg[PCI_CAP_PTR] = cap;
 	f->cfg[PCI_STATUS] |= PCI_STATUS_CAPS;
 	set_bytes(&f->writable[cap + MSI_CTRL], MSI_CTRL_ENABLE | 0x70, 2);

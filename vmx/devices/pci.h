@@ -64,8 +64,6 @@ void pci_reset(struct pci *pci);
 
 uint16_t pci_cfg_get16(const struct pci_func *f, unsigned off);
 uint32_t pci_cfg_get32(const struct pci_func *f, unsigned off);
-void pci_cfg_set16(struct pci_func *f, unsigned off, uint16_t val);
-void pci_cfg_set32(struct pci_func *f, unsigned off, uint32_t val);
 
 /* Construction; the function is not visible yet. */
 void pci_func_init(struct pci_func *f, uint16_t vendor, uint16_t device,
