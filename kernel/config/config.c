@@ -235,27 +235,28 @@ static void vm_fill_sizes(struct config_parser *p, struct config_vm *vm)
 	vm->mem_min = min(quarter, vm->mem_boot);
 }
 
+static int check_not_above(struct config_parser *p, const char *key,
+			   uint64_t nbytes, const char *limit_key,
+			   uint64_t limit)
+{
+	if (nbytes <= limit)
+		return 0;
+	config_mistake(p, given_at(p, key),
+		       "%s: %lluM is above %s = %lluM; "
+		       "expected mem.min <= mem.boot <= mem.max",
+		       key, (unsigned long long)(nbytes / MIB), limit_key,
+		       (unsigned long long)(limit / MIB));
+	return -EINVAL;
+}
+
 int config_check_sizes(struct config_parser *p, const struct config_vm *vm)
 {
-	int err = 0;
+	int low = check_not_above(p, "mem.min", vm->mem_min, "mem.boot",
+				  vm->mem_boot);
+	int high = check_not_above(p, "mem.boot", vm->mem_boot, "mem.max",
+				   vm->mem_max);
 
-	if (vm->mem_min > vm->mem_boot) {
-		config_mistake(p, given_at(p, "mem.min"),
-			       "mem.min: %lluM is above mem.boot = %lluM; "
-			       "expected mem.min <= mem.boot <= mem.max",
-			       (unsigned long long)(vm->mem_min / MIB),
-			       (unsigned long long)(vm->mem_boot / MIB));
-		err = -EINVAL;
-	}
-	if (vm->mem_boot > vm->mem_max) {
-		config_mistake(p, given_at(p, "mem.boot"),
-			       "mem.boot: %lluM is above mem.max = %lluM; "
-			       "expected mem.min <= mem.boot <= mem.max",
-			       (unsigned long long)(vm->mem_boot / MIB),
-			       (unsigned long long)(vm->mem_max / MIB));
-		err = -EINVAL;
-	}
-	return err;
+	return low ? low : high;
 }
 
 /* The rules between keys, at the end of each [vm] section. */

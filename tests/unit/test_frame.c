@@ -443,22 +443,32 @@ static void free_at_first_park(void)
 	hostage = hfn(0);
 }
 
-static void waiters_go_on_when_memory_comes_free(void **state)
+static void take_all_of_guests(void)
 {
 	hfn_t f;
 
-	(void)state;
-	boot(4 * MIB);
-	assert_int_equal(frame_alloc(10, FRAME_DATA, 0, &hostage), 0);
 	while (frame_alloc(0, FRAME_DATA, FA_GUEST, &f) == 0)
 		;
+}
+
+/* Guests may have no frame more, until somebody frees the hostage. */
+static void boot_without_memory(void)
+{
+	boot(4 * MIB);
+	assert_int_equal(frame_alloc(10, FRAME_DATA, 0, &hostage), 0);
+	take_all_of_guests();
+}
+
+static void waiters_go_on_when_memory_comes_free(void **state)
+{
+	(void)state;
+	boot_without_memory();
 	fake_nr_unparks = 0;
 	fake_park_hook = free_at_first_park;
 	memwait_wait(&log_source, "a", 1, is_told_to_stop, NULL);
 	assert_int_equal(fake_nr_unparks, 1);
 	assert_true(frame_guest_may_take(512));
-	while (frame_alloc(0, FRAME_DATA, FA_GUEST, &f) == 0)
-		;
+	take_all_of_guests();
 	fake_park_hook = stop_at_first_park;
 	memwait_wait(&log_source, "a", 1, is_told_to_stop, NULL);
 	assert_false(memwait_pending());
@@ -484,13 +494,8 @@ static void join_crowd(void)
 
 static void of_many_waiters_few_are_woken_at_once(void **state)
 {
-	hfn_t f;
-
 	(void)state;
-	boot(4 * MIB);
-	assert_int_equal(frame_alloc(10, FRAME_DATA, 0, &hostage), 0);
-	while (frame_alloc(0, FRAME_DATA, FA_GUEST, &f) == 0)
-		;
+	boot_without_memory();
 	stop_waiting = false;
 	nr_in_crowd = 0;
 	fake_park_hook = join_crowd;
@@ -520,13 +525,8 @@ static void park_second(void)
 
 static void a_waiter_that_is_stopped_passes_it_on(void **state)
 {
-	hfn_t f;
-
 	(void)state;
-	boot(4 * MIB);
-	assert_int_equal(frame_alloc(10, FRAME_DATA, 0, &hostage), 0);
-	while (frame_alloc(0, FRAME_DATA, FA_GUEST, &f) == 0)
-		;
+	boot_without_memory();
 	stop_waiting = false;
 	fake_park_hook = park_second;
 	memwait_wait(&log_source, "a", 1, is_told_to_stop, NULL);
