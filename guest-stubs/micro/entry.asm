@@ -18,6 +18,22 @@ MAX_APS		equ 63			; RT_MAX_CPUS - 1
 PRESENT_ALL	equ 7			; present, writable, user
 LARGE		equ 0x80
 
+; From real or protected mode; a far jump to a 64-bit segment has to follow.
+%macro enter_long_mode 0
+	mov eax, cr4
+	or eax, 1 << 5			; PAE
+	mov cr4, eax
+	mov eax, pml4
+	mov cr3, eax
+	mov ecx, 0xc0000080		; IA32_EFER
+	rdmsr
+	or eax, 1 << 8			; LME
+	wrmsr
+	mov eax, cr0
+	or eax, 0x80000001		; PG, PE
+	mov cr0, eax
+%endmacro
+
 	section .multiboot align=4
 	dd MAGIC, FLAGS, -(MAGIC + FLAGS)
 
@@ -44,18 +60,7 @@ _start:
 	mov dword [pdpt + i * 8], page_directories + i * 4096 + PRESENT_ALL
 %assign i i + 1
 %endrep
-	mov eax, cr4
-	or eax, 1 << 5			; PAE
-	mov cr4, eax
-	mov eax, pml4
-	mov cr3, eax
-	mov ecx, 0xc0000080		; IA32_EFER
-	rdmsr
-	or eax, 1 << 8			; LME
-	wrmsr
-	mov eax, cr0
-	or eax, 0x80000001		; PG, PE
-	mov cr0, eax
+	enter_long_mode
 	jmp KERNEL_CS:start64
 
 	bits 64
@@ -78,18 +83,7 @@ start64:
 rt_ap_code:
 	cli
 	o32 lgdt [cs:.gdt - rt_ap_code]
-	mov eax, cr4
-	or eax, 1 << 5			; PAE
-	mov cr4, eax
-	mov eax, pml4
-	mov cr3, eax
-	mov ecx, 0xc0000080		; IA32_EFER
-	rdmsr
-	or eax, 1 << 8			; LME
-	wrmsr
-	mov eax, cr0
-	or eax, 0x80000001		; PG, PE
-	mov cr0, eax
+	enter_long_mode
 	jmp dword KERNEL_CS:ap64
 .gdt:	dw gdt_pointer - rt_gdt - 1
 	dd rt_gdt
