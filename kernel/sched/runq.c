@@ -12,12 +12,24 @@ void runq_init(struct runq *rq)
 	prioq_init(&rq->rates);
 	prioq_init(&rq->overdue);
 	rq->load = 0;
+	rq->running = 0;
 	rq->nr_waiting = 0;
+}
+
+static uint64_t load_at(uint64_t rate)
+{
+	return BIT(30) / max(rate, 1ull);
 }
 
 static uint64_t load_of(const struct thread *t)
 {
-	return BIT(30) / max(t->by_rate.key, 1ull);
+	return load_at(t->by_rate.key);
+}
+
+void runq_runs(struct runq *rq, const struct thread *t)
+{
+	rq->running =
+		t->class == THREAD_VCPU ? load_at(fair_rate(t->group)) : 0;
 }
 
 static void insert_vcpu(struct runq *rq, struct thread *t)
@@ -28,7 +40,8 @@ static void insert_vcpu(struct runq *rq, struct thread *t)
 	prioq_insert(&rq->rates, &t->by_rate, rate);
 	rq->load += load_of(t);
 	/* The one that runs is counted, too. */
-	patience = fair_patience(rq->nr_waiting + 2, rate * rq->load >> 30);
+	patience = fair_patience(rq->nr_waiting + 2,
+				 rate * (rq->load + rq->running) >> 30);
 	prioq_insert(&rq->overdue, &t->by_deadline, t->ready_since + patience);
 }
 

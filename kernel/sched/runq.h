@@ -17,6 +17,7 @@ struct runq {
 	struct prioq rates;   /* the same, by rate: the heaviest first */
 	struct prioq overdue; /* the same, by when they have waited too long */
 	uint64_t load;	      /* their weights: the sum of 2^30 / rate */
+	uint64_t running;     /* likewise of the vCPU that runs here, or 0 */
 	uint32_t nr_waiting;
 };
 
@@ -29,6 +30,9 @@ void runq_remove(struct runq *rq, struct thread *t);
 struct thread *runq_first(const struct runq *rq);
 /* The vCPU thread that has the first claim, or NULL. */
 struct thread *runq_first_vcpu(const struct runq *rq);
+
+/* t, which is in no queue, runs from now on: those who come wait beside it. */
+void runq_runs(struct runq *rq, const struct thread *t);
 
 /* The vCPU thread that has waited too long by now, the first of them, or NULL.
  */

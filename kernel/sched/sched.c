@@ -508,6 +508,7 @@ static void set_current(struct cpu_sched *s, struct thread *next)
 		fair_begin(next, s->since);
 	}
 	publish(&s->hint, s, next);
+	runq_runs(&s->rq, next);
 	this_cpu()->current = next;
 	WRITE_ONCE(this_cpu()->need_resched, 0);
 	if (next == s->idle)

@@ -272,6 +272,38 @@ static void sleepers_leave_the_others_their_shares(void **state)
 	}
 }
 
+/*
+ * A light one that sleeps a moment whenever it has run comes each time to a CPU
+ * where a heavy one runs and nobody waits: it must not pass for one that has
+ * waited too long among so few.
+ */
+static void a_light_sleeper_gets_no_more_than_its_share(void **state)
+{
+	(void)state;
+	for (uint32_t cpus = 1; cpus <= SIM_CPUS; cpus *= 2) {
+		for (uint32_t n = 1; n <= 4; n++) {
+			struct vm heavy = { .weight = 10000, .vcpus = cpus };
+			struct vm light = { .weight = 1, .vcpus = n };
+			uint64_t ran;
+
+			sim_start(cpus, n);
+			vm_start(&heavy);
+			vm_start(&light);
+			for (uint32_t i = 0; i < n; i++) {
+				light.threads[i]->burst = 450 * SIM_US;
+				light.threads[i]->pause = 100 * SIM_US;
+			}
+			sim_run(1000 * SIM_MS);
+			ran = vm_runtime(&light);
+			sim_run(2000 * SIM_MS);
+			ran = vm_runtime(&light) - ran;
+			/* 0.2 ms for each CPU, in turns of half of one. */
+			assert_true(ran <= (1 + cpus) * SIM_MS);
+			sim_end();
+		}
+	}
+}
+
 /* ---- services ---- */
 
 /* Services at long work leave the guests half of the machine, together. */
@@ -364,6 +396,7 @@ int main(void)
 		cmocka_unit_test(a_share_that_cannot_be_used_is_forfeited),
 		cmocka_unit_test(sleepers_come_soon_and_can_not_save_up),
 		cmocka_unit_test(sleepers_leave_the_others_their_shares),
+		cmocka_unit_test(a_light_sleeper_gets_no_more_than_its_share),
 		cmocka_unit_test(services_leave_vcpus_their_time),
 		cmocka_unit_test(nobody_waits_too_long_whatever_happens),
 	};
