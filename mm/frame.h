@@ -33,8 +33,8 @@ enum frame_type {
 	FRAME_HEAP,	/* kernel heap */
 	FRAME_HOSTPT,	/* host page tables */
 	FRAME_STACK,	/* thread and interrupt stacks */
-	FRAME_STAGE2,	/* EPT pages; owner: the gspace */
-	FRAME_VMX,	/* VMCS, bitmaps, virtual-APIC pages */
+	FRAME_STAGE2,	/* EPT tables; owner: the stage 2 */
+	FRAME_VMX,	/* VMXON regions, VMCSs, bitmaps, XSAVE areas */
 	FRAME_MOBJECT,	/* radix nodes of memory objects */
 	FRAME_DATA,	/* a page of a memory object; owner, index */
 	FRAME_ZERO,	/* the shared zero frame */
@@ -62,8 +62,8 @@ struct frame {
 		} free;	     /* free list or chain of runs, hfn */
 		void *owner; /* mobject, gspace, or NULL */
 	};
-	uint64_t index; /* page index in the owner */
-	uint64_t spare; /* swap and segments will need it */
+	uint64_t index;	  /* page index in the owner */
+	uint64_t private; /* the owner's: mm/heap.c, mm/mobject.h */
 };
 _Static_assert(sizeof(struct frame) <= 32, "0.8 % of RAM");
 

@@ -6,7 +6,7 @@
  * blocks of frames.
  *
  * Per slab frame: owner = its class (NULL: a block of frames), refs = objects
- * in use, index = offset of the first free object, spare = list neighbours.
+ * in use, index = offset of the first free object, private = list neighbours.
  *
  * Invariant: a slab with a free object is on its class's list, a full one is
  * on none, an empty one goes back to the buddy (one is kept for each class).
@@ -75,21 +75,21 @@ static struct free_object *object_at(struct frame *slab, uint64_t offset)
 				      offset);
 }
 
-/* ---- a class's list of slabs with room, through frame.spare ---- */
+/* ---- a class's list of slabs with room, through frame.private ---- */
 
 static uint32_t slab_next(const struct frame *slab)
 {
-	return (uint32_t)slab->spare;
+	return (uint32_t)slab->private;
 }
 
 static uint32_t slab_prev(const struct frame *slab)
 {
-	return (uint32_t)(slab->spare >> 32);
+	return (uint32_t)(slab->private >> 32);
 }
 
 static void slab_link(struct frame *slab, uint32_t next, uint32_t prev)
 {
-	slab->spare = (uint64_t)prev << 32 | next;
+	slab->private = (uint64_t)prev << 32 | next;
 }
 
 static void slab_list(struct slab_class *c, struct frame *slab)

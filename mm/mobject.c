@@ -68,7 +68,7 @@ static int node_create(struct mobject *o, uint64_t idx, unsigned level,
 	node->owner = o;
 	node->index = round_down(idx, level_pages(level + 1));
 	node->refs = 0;
-	node->spare = 0;
+	node->private = 0;
 	o->nr_nodes++;
 	o->nr_changes += MOBJECT_FANOUT;
 	*out = node;
@@ -129,7 +129,7 @@ static void node_fill(struct mobject *o, struct frame *node, uint64_t e,
 		table[i] = e;
 	node->refs = MOBJECT_FANOUT;
 	if (level == 0)
-		node->spare = MOBJECT_FANOUT * mobject_node_one(s);
+		node->private = MOBJECT_FANOUT * mobject_node_one(s);
 }
 
 /* Puts a node in the place of e, an entry of `level` that covers idx. */
@@ -354,7 +354,8 @@ static uint64_t take_pages(struct mobject *o, uint64_t idx, uint64_t npages,
 	}
 	for (unsigned s = PG_RESIDENT; s < PG_NR_STATES; s++) {
 		o->nr[s] -= taken[s];
-		node->spare -= taken[s] * mobject_node_one((enum page_state)s);
+		node->private -=
+			taken[s] * mobject_node_one((enum page_state)s);
 		all += taken[s];
 	}
 	o->nr[PG_HOLLOW] += all;

@@ -10,7 +10,7 @@
  * Invariants:
  *   sum over states of nr[s] == npages
  *   a node's record: owner = the object, index = its first page, refs =
- *     entries that are not hollow, spare = counts by state (mobject_node_*)
+ *     entries that are not hollow, private = counts by state (mobject_node_*)
  *   a resident entry's frame record: FRAME_DATA, owner = the object, index
  *     = the entry's first page, order = 9 * level
  *
@@ -66,7 +66,7 @@ static inline uint64_t mentry_make(enum page_state s, hfn_t f)
 	return f.raw << PAGE_SHIFT | s;
 }
 
-/* ---- counts by state of a level-0 node, 16 bits each in frame.spare ---- */
+/* ---- counts by state of a level-0 node, 16 bits each in frame.private ---- */
 
 /* One page in state s there; 0: that state is not counted. */
 static inline uint64_t mobject_node_one(enum page_state s)
@@ -84,7 +84,7 @@ static inline uint64_t mobject_node_one(enum page_state s)
 static inline uint32_t mobject_node_count(const struct frame *node,
 					  enum page_state s)
 {
-	return node->spare / mobject_node_one(s) & 0xffff;
+	return node->private / mobject_node_one(s) & 0xffff;
 }
 
 /* An all-hollow object. */
@@ -161,7 +161,7 @@ static ALWAYS_INLINE void mobject_count_move(struct mobject *o,
 	o->nr[to] += n;
 	o->nr_changes += n;
 	node->refs += ((to != PG_HOLLOW) - (uint32_t)(from != PG_HOLLOW)) * n;
-	node->spare += (mobject_node_one(to) - mobject_node_one(from)) * n;
+	node->private += (mobject_node_one(to) - mobject_node_one(from)) * n;
 }
 
 /*

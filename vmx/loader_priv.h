@@ -23,7 +23,7 @@
 #define LOADER_CS 0x10u
 #define LOADER_DS 0x18u
 
-/* Flat segments, type "accessed", for loader_write_gdt(). */
+/* Flat segments, type "accessed", for loader_put_gdt(). */
 #define LOADER_SEG_CODE64 0x00af9b000000ffffull
 #define LOADER_SEG_CODE32 0x00cf9b000000ffffull
 #define LOADER_SEG_DATA	  0x00cf93000000ffffull

@@ -17,8 +17,7 @@ enum irq_vector {
 	IRQ_VEC_CALL = 0xf0,
 	IRQ_VEC_KICK = 0xf1,
 	IRQ_VEC_TIMER = 0xf2,
-	IRQ_VEC_MCE = 0xf3, /* events of kernel/cpu/mce.h wait */
-	IRQ_VEC_ERROR = 0xfe,
+	IRQ_VEC_MCE = 0xf3,	 /* events of kernel/cpu/mce.h wait */
 	IRQ_VEC_SPURIOUS = 0xff, /* low four bits must be ones: old APICs */
 };
 

@@ -11,7 +11,7 @@ void kmain(const struct boot_info *bi);
 
 /*
  * Another CPU, interrupts off: its traps and its APIC work. Sets up what is
- * above, calls smp_cpu_online() and idles.
+ * above, calls smp_join() and idles.
  */
 NORETURN void cpu_start_work(void);
 

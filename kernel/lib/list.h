@@ -34,11 +34,6 @@ static inline void list_insert_between(struct list *n, struct list *prev,
 	next->prev = n;
 }
 
-static inline void list_push_front(struct list *head, struct list *n)
-{
-	list_insert_between(n, head, head->next);
-}
-
 static inline void list_push_back(struct list *head, struct list *n)
 {
 	list_insert_between(n, head->prev, head);

@@ -19,12 +19,11 @@ enum lock_level {
 	LOCK_MEMDEV = 11,     /* events of one VM's memory device */
 	LOCK_PCI = 12,	      /* PCI configuration of one VM */
 	LOCK_GUESTMEM = 20,   /* regions and page states of one VM */
-	LOCK_STAGE2 = 30,     /* one VM's EPT, if it needs its own lock */
+	LOCK_STAGE2 = 30,     /* tables of one VM's EPT that wait for a flush */
 	LOCK_HEAP = 40,
-	LOCK_HOSTPT = 45,  /* host page tables */
-	LOCK_FRAMES = 50,  /* free lists of one zone */
-	LOCK_MEMWAIT = 55, /* VMs waiting for host memory */
-	LOCK_DEVICE = 58,  /* registers of a device without a timer */
+	LOCK_HOSTPT = 45, /* host page tables */
+	LOCK_FRAMES = 50, /* free lists of one zone */
+	LOCK_DEVICE = 58, /* registers of a device without a timer */
 	/* From here on: also taken in interrupt handlers, so irqsave. */
 	LOCK_DEVICE_IRQ = 60, /* registers of a device with a timer */
 	LOCK_IOAPIC = 62,     /* one VM's IOAPIC and PIC */

@@ -71,7 +71,7 @@ static void size_wrong(struct scene *s)
 
 static void node_counter_wrong(struct scene *s)
 {
-	s->node->spare++;
+	s->node->private ++;
 }
 
 static void node_refs_wrong(struct scene *s)
