@@ -10,9 +10,8 @@
  * Weights hold over the machine, not only on one CPU: when a turn ends, the
  * vCPU with the first claim of those that wait here goes where one that is
  * ahead of it runs (balance()). An idle CPU takes waiting threads from the
- * others, and is told when there is one. No lock is common to all CPUs. What
- * one looks at without the other's lock are hints, never threads: those may be
- * gone.
+ * others, and is told when there is one. No lock is common to all CPUs; where
+ * a thread goes is decided by hints (place.c).
  *
  * No tick: the slice timer is armed only while somebody waits for a turn.
  */
@@ -23,9 +22,7 @@
 #include "kernel/lib/bug.h"
 #include "kernel/lib/lib.h"
 #include "kernel/lib/x86.h"
-#include "kernel/sched/cpu_stats.h"
-#include "kernel/sched/fair.h"
-#include "kernel/sched/runq.h"
+#include "kernel/sched/sched_priv.h"
 #include "kernel/sched/stretch.h"
 #include "mm/frame.h"
 
@@ -33,25 +30,10 @@
 /* Enough for hundreds of services at work on one CPU, each so long. */
 #define OWED_MAX_US 200000u
 
-struct cpu_sched {
-	struct spinlock lock;	/* LOCK_RUNQ, irqsave */
-	struct runq rq;		/* [lock; nr_waiting read racily by others] */
-	struct thread *current; /* [lock] */
-	struct fair_hint hint;	/* about current [lock; read by others] */
-	struct fair_hint first; /* about the first vCPU that waits [ditto] */
-	struct thread *idle;	/* [const] */
-	uint64_t since;		/* TSC when current was last charged [lock] */
-	uint64_t owed;		/* see settle_debt() [lock] */
-	struct timer slice;	/* [own CPU, interrupts off] */
-	uint64_t nr_switches;	/* [own CPU] */
-	uint64_t start;		/* TSC of sched_init_cpu [const] */
-	bool online;		/* [const after sched_init_cpu] */
-} ALIGNED(64);
-
-static struct cpu_sched scheds[MAX_CPUS];
-static uint64_t idle_mask; /* CPUs whose idle thread runs [atomic] */
-static uint64_t clock;	   /* virtual; see fair.h [atomic] */
-static bool clean_pool;	   /* [const after boot] */
+struct cpu_sched scheds[MAX_CPUS];
+uint64_t sched_idle_mask;
+uint64_t sched_clock;
+static bool clean_pool; /* [const after boot] */
 
 static struct cpu_sched *this_sched(void)
 {
@@ -114,7 +96,7 @@ static void charge(struct cpu_sched *s)
 		t->runtime += now - s->since;
 		settle_debt(s, now - s->since);
 		if (t->class == THREAD_VCPU)
-			fair_charge(t, now, READ_ONCE(clock));
+			fair_charge(t, now, READ_ONCE(sched_clock));
 	}
 	s->since = now;
 }
@@ -127,23 +109,6 @@ static void slice_over(struct timer *t)
 	WRITE_ONCE(this_cpu()->need_resched, 1);
 }
 
-/*
- * The least rate, that is the heaviest thread, of those that wait here and
- * those that run anywhere. [lock]
- */
-static uint32_t least_rate(const struct cpu_sched *s)
-{
-	uint32_t least = runq_least_rate(&s->rq, UINT32_MAX);
-
-	for (uint32_t cpu = 0; cpu < nr_cpus; cpu++) {
-		const struct fair_hint *h = &scheds[cpu].hint;
-
-		if (READ_ONCE(h->class) == THREAD_VCPU)
-			least = min(least, READ_ONCE(h->rate));
-	}
-	return least;
-}
-
 /* Arms the slice timer if somebody waits and it isn't armed. Own CPU, locked.
  */
 static void update_slice(struct cpu_sched *s)
@@ -151,7 +116,8 @@ static void update_slice(struct cpu_sched *s)
 	if (s->current == s->idle || s->slice.armed ||
 	    !runq_needs_slice(&s->rq, s->current->class))
 		return;
-	timer_arm(&s->slice, rdtsc() + fair_turn(s->hint.rate, least_rate(s)));
+	timer_arm(&s->slice,
+		  rdtsc() + fair_turn(s->hint.rate, place_least_rate(s)));
 }
 
 /* Another CPU queued a thread here, or wants this one to reschedule. */
@@ -164,72 +130,7 @@ static void kick_interrupt(void)
 	spin_unlock(&s->lock);
 }
 
-/* ---- choosing a CPU ---- */
-
-static bool claim_idle(uint32_t cpu)
-{
-	uint64_t bit = BIT(cpu);
-
-	return READ_ONCE(idle_mask) & bit &&
-	       __atomic_fetch_and(&idle_mask, ~bit, __ATOMIC_SEQ_CST) & bit;
-}
-
-/* An idle CPU that is nobody else's target, `first` by preference, or -1. */
-static int claim_any_idle(uint32_t first)
-{
-	uint64_t idle;
-
-	if (claim_idle(first))
-		return (int)first;
-	while ((idle = READ_ONCE(idle_mask)) != 0) {
-		uint32_t cpu = (uint32_t)__builtin_ctzll(idle);
-
-		if (claim_idle(cpu))
-			return (int)cpu;
-	}
-	return -1;
-}
-
-/* The CPU whose vCPU has run furthest ahead of t, or -1. */
-static int cpu_ahead_of(const struct thread *t, uint32_t except)
-{
-	uint64_t now = rdtsc(), at = READ_ONCE(clock);
-	int64_t most = 0;
-	int best = -1;
-
-	for (uint32_t cpu = 0; cpu < nr_cpus; cpu++) {
-		const struct cpu_sched *s = &scheds[cpu];
-		int64_t lead;
-
-		if (cpu == except || !s->online ||
-		    READ_ONCE(s->hint.class) != THREAD_VCPU)
-			continue;
-		lead = fair_lead(&s->hint, t, now, at);
-		if (lead > most) {
-			most = lead;
-			best = (int)cpu;
-		}
-	}
-	return best;
-}
-
-/* Where t should wait for its turn: where that comes at once, if anywhere. */
-static uint32_t choose_cpu(const struct thread *t)
-{
-	int cpu = claim_any_idle(t->cpu);
-
-	if (cpu >= 0)
-		return (uint32_t)cpu;
-	if (READ_ONCE(scheds[t->cpu].hint.class) > t->class)
-		return t->cpu;
-	for (uint32_t i = 0; i < nr_cpus; i++)
-		if (scheds[i].online &&
-		    READ_ONCE(scheds[i].hint.class) > t->class)
-			return i;
-	if (t->class == THREAD_VCPU)
-		cpu = cpu_ahead_of(t, MAX_CPUS);
-	return cpu >= 0 ? (uint32_t)cpu : t->cpu;
-}
+/* ---- telling others ---- */
 
 /* Should t, which was queued there, displace what runs on s? [lock] */
 static bool preempts(const struct cpu_sched *s, const struct thread *t)
@@ -239,7 +140,7 @@ static bool preempts(const struct cpu_sched *s, const struct thread *t)
 	if (t->class != class)
 		return t->class < class;
 	return class == THREAD_VCPU &&
-	       fair_lead(&s->hint, t, rdtsc(), READ_ONCE(clock)) > 0;
+	       fair_lead(&s->hint, t, rdtsc(), READ_ONCE(sched_clock)) > 0;
 }
 
 /* Tells CPU `cpu` that t was queued there. Its lock is held. */
@@ -266,22 +167,14 @@ static void offer(const struct cpu_sched *s)
 
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	/* What waits on an idle CPU is just about to run there. */
-	if (!READ_ONCE(s->rq.nr_waiting) || !READ_ONCE(idle_mask) ||
+	if (!READ_ONCE(s->rq.nr_waiting) || !READ_ONCE(sched_idle_mask) ||
 	    READ_ONCE(s->hint.class) == THREAD_IDLE)
 		return;
-	cpu = claim_any_idle(cpu_id());
+	cpu = place_claim_idle(cpu_id());
 	if (cpu < 0)
 		return;
 	WRITE_ONCE(cpu_of((uint32_t)cpu)->need_resched, 1);
 	smp_kick((uint32_t)cpu);
-}
-
-static bool some_vcpu_waits(void)
-{
-	for (uint32_t cpu = 0; cpu < nr_cpus; cpu++)
-		if (READ_ONCE(scheds[cpu].first.class) == THREAD_VCPU)
-			return true;
-	return false;
 }
 
 /*
@@ -294,10 +187,10 @@ static void let_off(struct cpu_sched *s)
 {
 	struct thread *t = s->current;
 
-	if (t->class != THREAD_VCPU || some_vcpu_waits())
+	if (t->class != THREAD_VCPU || place_some_wait())
 		return;
 	charge(s);
-	fair_let_off(t, READ_ONCE(clock));
+	fair_let_off(t, READ_ONCE(sched_clock));
 	publish(&s->hint, s, t);
 }
 
@@ -313,7 +206,7 @@ static void enqueue(struct thread *t, uint32_t cpu, bool slept)
 	if (t->class == THREAD_VCPU) {
 		if (slept)
 			let_off(s);
-		fair_place(t, READ_ONCE(clock), slept);
+		fair_place(t, READ_ONCE(sched_clock), slept);
 	}
 	insert(s, t);
 	notify(cpu, t);
@@ -323,23 +216,10 @@ static void enqueue(struct thread *t, uint32_t cpu, bool slept)
 	offer(s);
 }
 
-/* Locks the run queue that guards t. Interrupts are off. */
-static struct cpu_sched *lock_sched_of(const struct thread *t)
-{
-	for (;;) {
-		uint32_t cpu = READ_ONCE(t->cpu);
-
-		spin_lock(&scheds[cpu].lock);
-		if (READ_ONCE(t->cpu) == cpu)
-			return &scheds[cpu];
-		spin_unlock(&scheds[cpu].lock);
-	}
-}
-
 void sched_wake(struct thread *t)
 {
 	uint64_t flags = irq_save();
-	struct cpu_sched *s = lock_sched_of(t);
+	struct cpu_sched *s = sched_lock_of(t);
 	uint32_t cpu;
 
 	if (t->state != THREAD_PARKED) {
@@ -349,9 +229,9 @@ void sched_wake(struct thread *t)
 	}
 	if (t->class == THREAD_VCPU) {
 		fair_join(t->group, rdtsc());
-		fair_place(t, READ_ONCE(clock), true);
+		fair_place(t, READ_ONCE(sched_clock), true);
 	}
-	cpu = choose_cpu(t);
+	cpu = place_choose(t);
 	t->state = THREAD_READY;
 	t->ready_since = rdtsc();
 	WRITE_ONCE(t->cpu, cpu);
@@ -384,7 +264,7 @@ static void balance(struct cpu_sched *s)
 	spin_lock(&s->lock);
 	w = runq_first_vcpu(&s->rq);
 	if (w && s->current->class == THREAD_VCPU)
-		to = cpu_ahead_of(w, cpu_id());
+		to = place_ahead_of(w, cpu_id());
 	if (to >= 0) {
 		remove(s, w);
 		WRITE_ONCE(w->cpu, (uint32_t)to);
@@ -426,32 +306,10 @@ static bool own_claim(const struct cpu_sched *s, bool stays, uint64_t *v)
 	uint64_t first = READ_ONCE(s->first.vruntime);
 
 	if (stays)
-		*v = fair_hint_now(&s->hint, rdtsc(), READ_ONCE(clock));
+		*v = fair_hint_now(&s->hint, rdtsc(), READ_ONCE(sched_clock));
 	if (waits && (!stays || prioq_before(first, *v)))
 		*v = first;
 	return stays || waits;
-}
-
-/* The CPU where the vCPU waits that has most of a claim before v, or -1. */
-static int cpu_behind(uint64_t v)
-{
-	uint64_t at = READ_ONCE(clock);
-	int64_t most = 0;
-	int best = -1;
-
-	for (uint32_t cpu = 0; cpu < nr_cpus; cpu++) {
-		const struct fair_hint *h = &scheds[cpu].first;
-		int64_t lag;
-
-		if (cpu == cpu_id() || READ_ONCE(h->class) != THREAD_VCPU)
-			continue;
-		lag = fair_lag(h, v, at);
-		if (lag > most) {
-			most = lag;
-			best = (int)cpu;
-		}
-	}
-	return best;
 }
 
 /*
@@ -468,7 +326,7 @@ static struct thread *pull(const struct cpu_sched *s, bool stays)
 
 	if (nr_cpus == 1 || !own_claim(s, stays, &v))
 		return NULL;
-	from = cpu_behind(v);
+	from = place_behind(v);
 	if (from < 0)
 		return NULL;
 	spin_lock(&scheds[from].lock);
@@ -491,7 +349,7 @@ static struct thread *pick_next(struct cpu_sched *s)
 					  : NULL;
 	if (late) {
 		next = late;
-		fair_let_off(next, READ_ONCE(clock));
+		fair_let_off(next, READ_ONCE(sched_clock));
 	}
 	remove(s, next);
 	return next;
@@ -504,7 +362,7 @@ static void set_current(struct cpu_sched *s, struct thread *next)
 	next->state = THREAD_RUNNING;
 	s->current = next;
 	if (next->class == THREAD_VCPU) {
-		fair_clock_raise(&clock, next->vruntime);
+		fair_clock_raise(&sched_clock, next->vruntime);
 		fair_begin(next, s->since);
 	}
 	publish(&s->hint, s, next);
@@ -512,9 +370,9 @@ static void set_current(struct cpu_sched *s, struct thread *next)
 	this_cpu()->current = next;
 	WRITE_ONCE(this_cpu()->need_resched, 0);
 	if (next == s->idle)
-		__atomic_fetch_or(&idle_mask, bit, __ATOMIC_SEQ_CST);
-	else if (READ_ONCE(idle_mask) & bit)
-		__atomic_fetch_and(&idle_mask, ~bit, __ATOMIC_SEQ_CST);
+		__atomic_fetch_or(&sched_idle_mask, bit, __ATOMIC_SEQ_CST);
+	else if (READ_ONCE(sched_idle_mask) & bit)
+		__atomic_fetch_and(&sched_idle_mask, ~bit, __ATOMIC_SEQ_CST);
 }
 
 /*
@@ -549,7 +407,7 @@ static void switch_away(enum thread_state state)
 	else if (prev->class == THREAD_VCPU)
 		fair_leave(prev->group, s->since);
 	if (pulled) {
-		fair_place(pulled, READ_ONCE(clock), false);
+		fair_place(pulled, READ_ONCE(sched_clock), false);
 		insert(s, pulled);
 	}
 	next = pick_next(s);
@@ -585,7 +443,7 @@ void sched_exit(void)
 bool sched_is_gone(const struct thread *t)
 {
 	uint64_t flags = irq_save();
-	struct cpu_sched *s = lock_sched_of(t);
+	struct cpu_sched *s = sched_lock_of(t);
 	bool gone = t->state == THREAD_DEAD;
 
 	spin_unlock(&s->lock);
@@ -686,8 +544,8 @@ static void mark_idle(void)
 {
 	uint64_t bit = BIT(cpu_id());
 
-	if (!(READ_ONCE(idle_mask) & bit))
-		__atomic_fetch_or(&idle_mask, bit, __ATOMIC_SEQ_CST);
+	if (!(READ_ONCE(sched_idle_mask) & bit))
+		__atomic_fetch_or(&sched_idle_mask, bit, __ATOMIC_SEQ_CST);
 }
 
 void sched_idle(void)
@@ -707,12 +565,12 @@ void sched_set_clean_pool(bool on)
 	clean_pool = on;
 }
 
-/* ---- set-up and statistics ---- */
+/* ---- set-up ---- */
 
 void sched_init(void)
 {
-	idle_mask = 0;
-	clock = 0;
+	sched_idle_mask = 0;
+	sched_clock = 0;
 	for (uint32_t i = 0; i < MAX_CPUS; i++) {
 		scheds[i] = (struct cpu_sched){ .online = false };
 		spin_init(&scheds[i].lock, LOCK_RUNQ, "runq");
@@ -734,50 +592,4 @@ void sched_init_cpu(struct thread *idle)
 	s->start = s->since = rdtsc();
 	set_current(s, idle);
 	s->online = true;
-}
-
-/* Ticks that t ran, its current turn included; s guards t and is locked. */
-static uint64_t runtime_locked(const struct cpu_sched *s,
-			       const struct thread *t)
-{
-	int64_t now = (int64_t)(rdtsc() - s->since);
-
-	return t->runtime + (s->current == t && now > 0 ? (uint64_t)now : 0);
-}
-
-uint64_t thread_runtime(const struct thread *t)
-{
-	uint64_t flags = irq_save();
-	struct cpu_sched *s = lock_sched_of(t);
-	uint64_t ticks = runtime_locked(s, t);
-
-	spin_unlock(&s->lock);
-	irq_restore(flags);
-	return ticks;
-}
-
-bool cpu_get_stats(uint32_t cpu, struct cpu_stats *out)
-{
-	struct cpu_sched *s = &scheds[cpu];
-	struct stretch_stats kept;
-	uint64_t flags, total;
-
-	if (cpu >= nr_cpus || !s->online)
-		return false;
-	flags = spin_lock_irqsave(&s->lock);
-	out->apic_id = cpu_of(cpu)->apic_id;
-	out->idle_ticks = runtime_locked(s, s->idle);
-	out->nr_runnable = s->rq.nr_waiting + (s->current != s->idle);
-	out->nr_switches = s->nr_switches;
-	out->nr_irqs = cpu_of(cpu)->nr_irqs;
-	str_copy(out->running, s->current->name, sizeof(out->running));
-	total = rdtsc() - s->start;
-	spin_unlock_irqrestore(&s->lock, flags);
-	out->busy_ticks = total - min(total, out->idle_ticks);
-	stretch_get(cpu, &kept);
-	out->longest_kept = kept.longest;
-	out->irq_late = kept.irq_late;
-	out->kept_until = kept.where;
-	str_copy(out->kept_by, kept.who, sizeof(out->kept_by));
-	return true;
 }

@@ -6,6 +6,7 @@
  * two CPUs touch is guarded, and a lost wakeup shows as a thread that never
  * ends.
  * Sources: kernel/sched/sched.c kernel/sched/fair.c kernel/sched/runq.c
+ * Sources: kernel/sched/place.c kernel/sched/cpu_stats.c
  * Sources: kernel/sched/stretch.c kernel/sched/timer.c kernel/lib/prioq.c
  * Sources: kernel/lib/lib.c kernel/lib/string.c
  */

@@ -3,6 +3,7 @@
  * The whole scheduler on simulated machines of 1 to 8 CPUs: nobody waits too
  * long, no CPU idles while somebody waits, weights are shares.
  * Sources: kernel/sched/sched.c kernel/sched/fair.c kernel/sched/runq.c
+ * Sources: kernel/sched/place.c kernel/sched/cpu_stats.c
  * Sources: kernel/sched/stretch.c
  * Sources: kernel/sched/timer.c kernel/lib/prioq.c kernel/lib/lib.c
  * Sources: kernel/lib/string.c tests/unit/sched_sim.c
