@@ -12,7 +12,6 @@
 #include "kernel/console/conrow.h"
 #include "kernel/console/hostcon.h"
 #include "kernel/console/shell_priv.h"
-#include "kernel/console/termfilter.h"
 #include "kernel/lib/lib.h"
 #include "kernel/sched/clock.h"
 #include "kernel/sched/thread.h"
@@ -28,8 +27,7 @@
 struct session {
 	struct mux_console *con;
 	const char *state; /* as last told to the administrator */
-	struct term_filter filter;
-	char keys[1024]; /* typed, not yet taken by the other side */
+	char keys[1024];   /* typed, not yet taken by the other side */
 	size_t nr_keys;
 };
 
@@ -90,18 +88,22 @@ static void give_keys(struct session *s)
 /* One piece of output; false: there is none. */
 static bool show_output(struct session *s)
 {
+	struct term_filter *f = &s->con->filter;
 	uint64_t lost = 0;
 	char chunk[CHUNK];
 	size_t n = s->con->ops->read(s->con, &s->con->seen, chunk,
 				     sizeof(chunk), &lost);
 
-	if (lost)
+	if (lost) {
+		/* What it was in the middle of will not go on. */
+		f->state = f->nr_held = f->nr_wanted = f->nr_dropped = 0;
 		say("\r\n[... %llu bytes lost]\r\n", (unsigned long long)lost);
+	}
 	if (n > 0 && s->con->raw) {
 		hostcon_write_wait(chunk, n);
 	} else if (n > 0) {
 		char text[CHUNK + TERM_FILTER_HELD];
-		size_t left = term_filter(&s->filter, chunk, n, text);
+		size_t left = term_filter(f, chunk, n, text);
 
 		hostcon_write_wait(text, left);
 	}
@@ -145,7 +147,6 @@ void mux_run(struct mux_console *c)
 	s.con = c;
 	s.state = c->ops->state(c, &reads);
 	s.nr_keys = 0;
-	s.filter = (struct term_filter){ 0 };
 	last = c;
 	say("[console of %s, which is %s; Ctrl-T returns to the shell]\r\n",
 	    c->name, s.state);
@@ -155,8 +156,9 @@ void mux_run(struct mux_console *c)
 	c->ops->listen(c, NULL);
 	nr_lines = conrow_unmute();
 	/* Colours that were left on are not the shell's. */
-	if (c->raw || s.filter.coloured)
+	if (c->raw || c->filter.coloured)
 		say("\x1b[0m");
+	c->filter.coloured = false;
 	say("\r\n[shell; Ctrl-T returns to %s]\r\n", c->name);
 	if (nr_lines)
 		say("[%u log lines meanwhile: `log %u` shows them]\r\n",

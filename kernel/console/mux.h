@@ -6,6 +6,7 @@
 #ifndef KERNEL_MUX_H
 #define KERNEL_MUX_H
 
+#include "kernel/console/termfilter.h"
 #include "kernel/lib/compiler.h"
 
 struct mux_console;
@@ -36,8 +37,9 @@ struct mux_ops {
 struct mux_console {
 	const struct mux_ops *ops;
 	const char *name;
-	uint64_t seen; /* output position [console thread] */
-	bool raw;      /* its control sequences are passed on, all of them */
+	uint64_t seen;		   /* output position [console thread] */
+	struct term_filter filter; /* behind it [console thread] */
+	bool raw; /* its control sequences are passed on, all of them */
 };
 
 /* Gives the console to c until Ctrl-T. */

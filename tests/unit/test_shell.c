@@ -537,9 +537,11 @@ static void test_guest_console(void **state)
 					      { .type = "root\r" },
 					      { .type = CTRL_T CTRL_T "x" },
 					      { .then = log_a_line },
+					      /* Left within a sequence. */
+					      { .prints = "\x1b[" },
 					      { .then = stop_web },
 					      { .type = CTRL_T },
-					      { .prints = "late\r\n" },
+					      { .prints = "6nlate\r\n" },
 					      { .type = "ver" CTRL_T },
 					      { .type = CTRL_T "\x03" },
 					      { 0 } };
