@@ -291,11 +291,15 @@ class Machine:
         """Waits until the guest's shell reads commands."""
         def at_prompt():
             return self.screen.line.endswith(GUEST_PROMPT)
-        try:
-            self._until("guest's prompt", at_prompt, 30)
-        except Timeout:         # a message may have come behind it
-            self.send("\r")
-            self._until("guest's prompt", at_prompt, 60)
+        # It may have been shown before this console was left and opened
+        # again, or a message may have come behind it: ask for another.
+        for _ in range(20):
+            try:
+                self._until("guest's prompt", at_prompt, 3)
+                return
+            except Timeout:
+                self.send("\r")
+        self._until("guest's prompt", at_prompt, 30)
 
     def sh(self, command, timeout=120, check=True):
         """Runs a shell command in the guest whose console is open; returns
