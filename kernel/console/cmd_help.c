@@ -5,16 +5,6 @@
 #include "kernel/lib/errno.h"
 #include "kernel/lib/lib.h"
 
-static void help_list(void)
-{
-	const struct shell_cmd *cmd;
-
-	for (size_t i = 0; (cmd = shell_cmd_at(i)) != NULL; i++)
-		out_printf("%-10s %s\n", cmd->name, cmd->summary);
-	out_str("`help COMMAND` tells more. After any command: -j prints JSON,\n"
-		"-p pauses after each screenful; Ctrl-C ends it.\n");
-}
-
 static void json_cmd(struct json *j, const struct shell_cmd *cmd)
 {
 	json_open_object(j, NULL);
@@ -25,16 +15,22 @@ static void json_cmd(struct json *j, const struct shell_cmd *cmd)
 	json_close_object(j);
 }
 
-static void help_list_json(void)
+static void help_list(const struct shell_args *a)
 {
 	const struct shell_cmd *cmd;
-	struct json *j = out_json();
+	struct json *j = out_list(a);
 
-	json_open_array(j, NULL);
-	for (size_t i = 0; (cmd = shell_cmd_at(i)) != NULL; i++)
-		json_cmd(j, cmd);
-	json_close_array(j);
-	out_json_end(j);
+	for (size_t i = 0; (cmd = shell_cmd_at(i)) != NULL; i++) {
+		if (j)
+			json_cmd(j, cmd);
+		else
+			out_printf("%-10s %s\n", cmd->name, cmd->summary);
+	}
+	out_list_end(j);
+	if (j)
+		return;
+	out_str("`help COMMAND` tells more. After any command: -j prints JSON,\n"
+		"-p pauses after each screenful; Ctrl-C ends it.\n");
 }
 
 static void help_cmd(const struct shell_args *a, const struct shell_cmd *cmd)
@@ -54,11 +50,9 @@ static void help_cmd(const struct shell_args *a, const struct shell_cmd *cmd)
 
 static void help_config(const struct shell_args *a)
 {
-	struct json *j = a->json ? out_json() : NULL;
+	struct json *j = out_list(a);
 	struct config_key_doc k;
 
-	if (j)
-		json_open_array(j, NULL);
 	for (size_t i = 0; config_key_get(i, &k); i++) {
 		if (!j) {
 			out_printf("[%s] %s = %s (default: %s)\n    %s\n",
@@ -74,10 +68,7 @@ static void help_config(const struct shell_args *a)
 		json_str(j, "meaning", k.meaning);
 		json_close_object(j);
 	}
-	if (j) {
-		json_close_array(j);
-		out_json_end(j);
-	}
+	out_list_end(j);
 }
 
 int cmd_help(const struct shell_args *a)
@@ -85,10 +76,7 @@ int cmd_help(const struct shell_args *a)
 	const struct shell_cmd *cmd;
 
 	if (a->argc == 1) {
-		if (a->json)
-			help_list_json();
-		else
-			help_list();
+		help_list(a);
 		return 0;
 	}
 	if (a->argc != 2)

@@ -142,15 +142,9 @@ static void show_log(const struct shell_args *a, struct log_query *q)
 		follow(q);
 		return;
 	}
-	if (a->json) {
-		q->array = out_json();
-		json_open_array(q->array, NULL);
-	}
+	q->array = out_list(a);
 	show_kept(q);
-	if (a->json) {
-		json_close_array(q->array);
-		out_json_end(q->array);
-	}
+	out_list_end(q->array);
 }
 
 static int log_console(const struct shell_args *a)

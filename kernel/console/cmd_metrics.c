@@ -35,14 +35,9 @@ int cmd_metrics(const struct shell_args *a)
 
 	if (a->argc != 1)
 		return -EINVAL;
-	j = a->json ? out_json() : NULL;
-	if (j)
-		json_open_array(j, NULL);
+	j = out_list(a);
 	for (size_t i = 0; i < metrics.nr; i++)
 		show(metrics.rows[i], j);
-	if (j) {
-		json_close_array(j);
-		out_json_end(j);
-	}
+	out_list_end(j);
 	return 0;
 }

@@ -51,23 +51,17 @@ static void run_all(const char *only, struct json *j, struct tally *tally)
 int cmd_selftest(const struct shell_args *a)
 {
 	const char *only = a->argc > 1 ? a->argv[1] : NULL;
-	struct json *j = NULL;
+	struct json *j;
 	struct tally tally = { 0 };
 
 	if (a->argc > 2)
 		return -EINVAL;
-	if (a->json) {
-		j = out_json();
-		json_open_array(j, NULL);
-	}
+	j = out_list(a);
 	run_all(only, j, &tally);
-	if (j) {
-		json_close_array(j);
-		out_json_end(j);
-	} else if (!tally.nr_run) {
+	out_list_end(j);
+	if (!j && !tally.nr_run)
 		out_fail(a, "no test is called %s", only);
-	} else {
+	else if (!j)
 		out_printf("%u of %u passed\n", tally.nr_ok, tally.nr_run);
-	}
 	return 0;
 }

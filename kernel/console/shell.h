@@ -103,6 +103,9 @@ void out_done(const struct shell_args *a, const char *fmt, ...) PRINTF(2, 3);
 /* One JSON value on a line of its own. */
 struct json *out_json(void);
 void out_json_end(struct json *j);
+/* For listings: with -j an array of one JSON value a row, else NULL. */
+struct json *out_list(const struct shell_args *a);
+void out_list_end(struct json *j);
 
 /* "01:02:03" or "4d 01:02:03" into dst (24 bytes); returns dst. */
 char *out_duration(uint64_t ns, char *dst);

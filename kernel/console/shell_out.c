@@ -137,6 +137,25 @@ void out_json_end(struct json *j)
 	out_str("\n");
 }
 
+struct json *out_list(const struct shell_args *a)
+{
+	struct json *j;
+
+	if (!a->json)
+		return NULL;
+	j = out_json();
+	json_open_array(j, NULL);
+	return j;
+}
+
+void out_list_end(struct json *j)
+{
+	if (!j)
+		return;
+	json_close_array(j);
+	out_json_end(j);
+}
+
 /* What became of a command: a line, or the same as JSON. */
 static void say_result(const struct shell_args *a, bool ok, const char *fmt,
 		       va_list ap)

@@ -177,25 +177,19 @@ static bool dump_registers(const struct shell_args *a, struct vm *vm,
 {
 	uint32_t first = q->has_vcpu ? q->vcpu : 0;
 	uint32_t end = q->has_vcpu ? q->vcpu + 1 : CONFIG_MAX_VCPUS;
-	struct json *j = NULL;
 	static struct vcpu_snapshot s; /* too large for the stack */
+	struct json *j;
 
 	if (!vm_snapshot(vm, first, &s))
 		return false;
-	if (a->json) {
-		j = out_json();
-		json_open_array(j, NULL);
-	}
+	j = out_list(a);
 	for (uint32_t i = first; i < end && vm_snapshot(vm, i, &s); i++) {
 		if (j)
 			json_registers(j, &s, i);
 		else
 			text_registers(&s, i);
 	}
-	if (j) {
-		json_close_array(j);
-		out_json_end(j);
-	}
+	out_list_end(j);
 	return true;
 }
 

@@ -207,10 +207,8 @@ static void list_keys(const struct shell_args *a, bool host)
 					       "while the VM is off",
 					       "until the VM's first start",
 					       "in aerostat.conf only" };
-	struct json *j = a->json ? out_json() : NULL;
+	struct json *j = out_list(a);
 
-	if (j)
-		json_open_array(j, NULL);
 	for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
 		if (keys[i].host != host)
 			continue;
@@ -224,10 +222,7 @@ static void list_keys(const struct shell_args *a, bool host)
 		json_str(j, "settable", when_name(keys[i].when));
 		json_close_object(j);
 	}
-	if (j) {
-		json_close_array(j);
-		out_json_end(j);
-	}
+	out_list_end(j);
 }
 
 /* The words from argv[3] on, as they stood on the line, one blank between. */

@@ -346,7 +346,7 @@ static uint64_t what_is_left(const struct verb *verb, uint64_t begin)
  */
 static void act_on_all(const struct shell_args *a, const struct verb *verb)
 {
-	struct json *j = NULL;
+	struct json *j;
 	uint32_t n = 0, i = 0;
 	struct act *acts;
 	uint64_t begin;
@@ -363,19 +363,13 @@ static void act_on_all(const struct shell_args *a, const struct verb *verb)
 		acts[i].quiet = a->json;
 		act_begin(&acts[i++], verb);
 	}
-	if (a->json) {
-		j = out_json();
-		json_open_array(j, NULL);
-	}
+	j = out_list(a);
 	begin = rdtsc();
 	for (i = 0; i < n; i++) {
 		act_wait(&acts[i], verb, what_is_left(verb, begin));
 		say_act(j, verb, &acts[i]);
 	}
-	if (j) {
-		json_close_array(j);
-		out_json_end(j);
-	}
+	out_list_end(j);
 	kfree(acts);
 }
 
