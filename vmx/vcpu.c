@@ -321,6 +321,13 @@ free_vmcs:
 	return err;
 }
 
+static void free_pages(struct vcpu *v)
+{
+	vcpu_state_destroy(v);
+	frame_free(v->msr_bitmap, 0);
+	frame_free(v->vmcs, 0);
+}
+
 int vcpu_create(struct vm *vm, uint32_t index, struct vcpu **out)
 {
 	struct vcpu *v = kzalloc(sizeof(*v));
@@ -349,9 +356,7 @@ int vcpu_create(struct vm *vm, uint32_t index, struct vcpu **out)
 free_lapic:
 	lapic_destroy(v->lapic);
 free_pages:
-	vcpu_state_destroy(v);
-	frame_free(v->msr_bitmap, 0);
-	frame_free(v->vmcs, 0);
+	free_pages(v);
 free_v:
 	kfree(v);
 	return err;
@@ -361,9 +366,7 @@ void vcpu_destroy(struct vcpu *v)
 {
 	lapic_destroy(v->lapic);
 	vpid_give(v->vpid);
-	vcpu_state_destroy(v);
-	frame_free(v->msr_bitmap, 0);
-	frame_free(v->vmcs, 0);
+	free_pages(v);
 	kfree(v);
 }
 

@@ -21,7 +21,7 @@ static bool find_level(const char *name, enum log_level *out)
 	return false;
 }
 
-static void offer_levels(struct shell_asker *asker)
+void log_offer_levels(struct shell_asker *asker)
 {
 	for (uint32_t i = 0; i < ARRAY_SIZE(level_names); i++)
 		shell_offer(asker, level_names[i]);
@@ -160,7 +160,7 @@ static int log_console(const struct shell_args *a)
 
 static void wrong_word(const struct shell_args *a, const char *word)
 {
-	const char *best = shell_guess(word, offer_levels);
+	const char *best = shell_guess(word, log_offer_levels);
 
 	if (best)
 		out_fail(a, "log: no level '%.40s'; did you mean '%s'?", word,

@@ -51,8 +51,7 @@ void shell_offer_cmds(struct shell_asker *asker)
 
 /* ---- the console's own, and those that concern the rooms below ---- */
 
-static const char *const log_words[] = { "console", "-f",    "err", "warn",
-					 "info",    "debug", NULL };
+static const char *const log_words[] = { "console", "-f", NULL };
 static const char *const help_words[] = { "config", NULL };
 
 const struct shell_cmd host_cmds[] = {
@@ -79,7 +78,8 @@ const struct shell_cmd host_cmds[] = {
 	  "`log console LEVEL` chooses which new lines appear on the console\n"
 	  "by themselves.\n",
 	  .run = cmd_log,
-	  .args = { { .words = log_words }, { .words = log_words } } },
+	  .args = { { log_words, log_offer_levels },
+		    { log_words, log_offer_levels } } },
 	{ "metrics", "metrics", "figures of the whole machine",
 	  "Host memory by type, CPUs, scheduler and all VMs together, since\n"
 	  "boot or now. For programs: -j. Each VM's own: `stats`.\n",

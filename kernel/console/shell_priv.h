@@ -66,6 +66,8 @@ int cmd_cpu(const struct shell_args *a);
 int cmd_echo(const struct shell_args *a);
 int cmd_help(const struct shell_args *a);
 int cmd_log(const struct shell_args *a);
+/* Offers the names of the log's levels. */
+void log_offer_levels(struct shell_asker *asker);
 int cmd_metrics(const struct shell_args *a);
 int cmd_selftest(const struct shell_args *a);
 int cmd_sleep(const struct shell_args *a);

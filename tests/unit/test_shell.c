@@ -302,6 +302,8 @@ static const struct {
 	{ "console d\t", "console db " },
 	{ "mem h\t", "mem host " },
 	{ "mem w\t1G", "mem web 1G" },
+	{ "log w\t", "log warn " },
+	{ "log cons\tin\t", "log console info " },
 	{ "help con\t", "help con" },
 	{ "help conso\t", "help console " },
 	{ "vm dump d\t", "vm dump db " },

@@ -77,12 +77,17 @@ static void panic_in_timer(struct timer *t)
 	panic("debug: in an interrupt handler");
 }
 
-static void panic_irq(void)
+static void panic_after(uint64_t ns)
 {
 	static struct timer timer;
 
 	timer_init(&timer, panic_in_timer);
-	timer_arm(&timer, rdtsc());
+	timer_arm(&timer, rdtsc() + ns_to_tsc(ns));
+}
+
+static void panic_irq(void)
+{
+	panic_after(0);
 }
 
 static void panic_nmi(void)
@@ -112,10 +117,7 @@ static void panic_in_call(void *arg)
 
 static void panic_all(void)
 {
-	static struct timer timer;
-
-	timer_init(&timer, panic_in_timer);
-	timer_arm(&timer, rdtsc() + ns_to_tsc(SETTLE_NS));
+	panic_after(SETTLE_NS);
 	smp_call(~0ull, panic_in_call, NULL);
 }
 
@@ -135,10 +137,7 @@ static void stay_in_nmi(void *arg)
 
 static void panic_deaf(void)
 {
-	static struct timer timer;
-
-	timer_init(&timer, panic_in_timer);
-	timer_arm(&timer, rdtsc() + ns_to_tsc(SETTLE_NS));
+	panic_after(SETTLE_NS);
 	smp_call(BIT((cpu_id() + 1) % nr_cpus), stay_in_nmi, NULL);
 }
 
@@ -162,14 +161,12 @@ static void panic_flood(void)
 	const struct thread_params p = { .name = "flood",
 					 .fn = flood,
 					 .class = THREAD_SERVICE };
-	static struct timer timer;
 	struct thread *t;
 
 	for (uint32_t i = 1; i < nr_cpus; i++)
 		if (thread_create(&p, &t))
 			return;
-	timer_init(&timer, panic_in_timer);
-	timer_arm(&timer, rdtsc() + ns_to_tsc(SETTLE_NS));
+	panic_after(SETTLE_NS);
 	flood(NULL);
 }
 
@@ -209,6 +206,12 @@ static const struct {
 	{ "flood", panic_flood },     { "exit", panic_exit },
 	{ "outside", panic_outside },
 };
+
+static void offer_ways(struct shell_asker *asker)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(ways); i++)
+		shell_offer(asker, ways[i].name);
+}
 
 static int cmd_panic(const struct shell_args *a)
 {
@@ -325,9 +328,6 @@ static int cmd_mce(const struct shell_args *a)
 }
 
 static const char *const mce_words[] = { "used", "unused", "lost", NULL };
-static const char *const panic_words[] = { "thread", "fault", "irq",	 "nmi",
-					   "lock",   "all",   "again",	 "deaf",
-					   "flood",  "exit",  "outside", NULL };
 
 const struct shell_cmd debug_cmds[] = {
 	{ "mce", "mce used|unused NAME\nmce lost", "simulate a machine check",
@@ -344,6 +344,6 @@ const struct shell_cmd debug_cmds[] = {
 	  "can't be stopped), flood (while others print), exit (in a guest's\n"
 	  "exit handler), outside (while VMX operation is being entered). Needs\n"
 	  "debug_commands = yes in [host].\n",
-	  .run = cmd_panic, .args = { { .words = panic_words } } },
+	  .run = cmd_panic, .args = { { .names = offer_ways } } },
 };
 const size_t nr_debug_cmds = ARRAY_SIZE(debug_cmds);
