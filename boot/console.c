@@ -6,6 +6,7 @@
  */
 #include "boot/loader.h"
 #include "kernel/lib/lib.h"
+#include "kernel/lib/x86.h"
 
 #define COM1		 0x3f8u
 #define UART_THR	 0u
@@ -23,19 +24,6 @@
 #define NAME_WIDTH 24u /* of a longer path the end is shown */
 
 static bool com1_direct; /* we drive COM1 ourselves */
-
-static inline void out8(uint16_t port, uint8_t v)
-{
-	__asm__ volatile("outb %0, %1" ::"a"(v), "Nd"(port));
-}
-
-static inline uint8_t in8(uint16_t port)
-{
-	uint8_t v;
-
-	__asm__ volatile("inb %1, %0" : "=a"(v) : "Nd"(port));
-	return v;
-}
 
 /* Does a device path go through a UART? */
 static bool path_has_uart(EFI_DEVICE_PATH *p)
@@ -74,16 +62,16 @@ static bool firmware_has_serial(void)
 /* 115200 8N1, no interrupts. False: no UART there. */
 static bool com1_init(void)
 {
-	out8(COM1 + UART_SCRATCH, 0x5a);
-	if (in8(COM1 + UART_SCRATCH) != 0x5a)
+	outb(COM1 + UART_SCRATCH, 0x5a);
+	if (inb(COM1 + UART_SCRATCH) != 0x5a)
 		return false;
-	out8(COM1 + 1, 0);
-	out8(COM1 + UART_LCR, LCR_DLAB | LCR_8N1);
-	out8(COM1 + 0, 1); /* divisor 1: 115200 baud */
-	out8(COM1 + 1, 0);
-	out8(COM1 + UART_LCR, LCR_8N1);
-	out8(COM1 + 2, 0x07); /* FIFOs on and empty */
-	out8(COM1 + UART_MCR, MCR_DTR_RTS_OUT2);
+	outb(COM1 + 1, 0);
+	outb(COM1 + UART_LCR, LCR_DLAB | LCR_8N1);
+	outb(COM1 + 0, 1); /* divisor 1: 115200 baud */
+	outb(COM1 + 1, 0);
+	outb(COM1 + UART_LCR, LCR_8N1);
+	outb(COM1 + 2, 0x07); /* FIFOs on and empty */
+	outb(COM1 + UART_MCR, MCR_DTR_RTS_OUT2);
 	return true;
 }
 
@@ -92,9 +80,9 @@ static void com1_putc(char c)
 	unsigned i;
 
 	for (i = 0; i < UART_SPINS; i++)
-		if (in8(COM1 + UART_LSR) & LSR_THR_EMPTY)
+		if (inb(COM1 + UART_LSR) & LSR_THR_EMPTY)
 			break;
-	out8(COM1 + UART_THR, (uint8_t)c);
+	outb(COM1 + UART_THR, (uint8_t)c);
 }
 
 void con_init(void)

@@ -7,6 +7,7 @@
 #include "kernel/lib/acpi_walk.h"
 #include "kernel/lib/errno.h"
 #include "kernel/lib/lib.h"
+#include "kernel/lib/x86.h"
 
 #define CPU_ENABLED 0x1u
 #define CPU_BOOT    0x2u
@@ -42,19 +43,14 @@ struct mp_services {
 
 static uint32_t own_apic_id(void)
 {
-	uint32_t a, b, c, d;
+	if (cpuid(0, 0).eax >= 0xb) {
+		struct cpuid_regs r = cpuid(0xb, 0);
 
-	__asm__ volatile("cpuid" : "=a"(a), "=b"(b), "=c"(c), "=d"(d) : "a"(0));
-	if (a >= 0xb) {
 		/* The x2APIC ID, if the leaf is implemented (EBX != 0). */
-		__asm__ volatile("cpuid"
-				 : "=a"(a), "=b"(b), "=c"(c), "=d"(d)
-				 : "a"(0xb), "c"(0));
-		if (b & 0xffff)
-			return d;
+		if (r.ebx & 0xffff)
+			return r.edx;
 	}
-	__asm__ volatile("cpuid" : "=a"(a), "=b"(b), "=c"(c), "=d"(d) : "a"(1));
-	return b >> 24;
+	return cpuid(1, 0).ebx >> 24;
 }
 
 static int list_alloc(struct boot_info *bi, uint32_t max_cpus)

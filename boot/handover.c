@@ -4,11 +4,12 @@
  * jump. After ExitBootServices() nothing may fail and nothing may be said.
  */
 #include "boot/loader.h"
+#include "kernel/lib/cpu_paging.h"
 #include "kernel/lib/directmap.h"
 #include "kernel/lib/errno.h"
 #include "kernel/lib/lib.h"
 #include "kernel/lib/memmap.h"
-#include "kernel/lib/phys_bits.h"
+#include "kernel/lib/x86.h"
 
 /* The map may grow by what is allocated between asking its size and now. */
 #define SLACK_DESCS  64u
@@ -134,14 +135,6 @@ static NORETURN void jump(uint64_t page_tables, uint64_t stack, uint64_t arg,
 	__builtin_unreachable();
 }
 
-static bool has_five_levels(void)
-{
-	uint64_t cr4;
-
-	__asm__ volatile("mov %%cr4, %0" : "=r"(cr4));
-	return cr4 & CR4_LA57;
-}
-
 static int map_alloc(uint64_t nr, uint64_t *hpa)
 {
 	uint64_t nbytes = round_up(nr * sizeof(struct boot_mem), PAGE_SIZE);
@@ -156,7 +149,7 @@ int handover_enter(struct boot_info *bi, uint64_t entry)
 	uint64_t stack, in;
 	uint32_t max, room;
 
-	if (has_five_levels()) {
+	if (read_cr4() & CR4_LA57) {
 		con_printf("This firmware uses 5-level paging, which is not "
 			   "supported: switch it off in its set-up.\n");
 		return -EOPNOTSUPP;

@@ -5,6 +5,7 @@
  */
 #include "boot/loader.h"
 #include "kernel/lib/lib.h"
+#include "kernel/lib/tsc.h"
 #include "version.h"
 
 EFI_HANDLE loader_image;
@@ -12,14 +13,6 @@ EFI_SYSTEM_TABLE *efi_st;
 EFI_BOOT_SERVICES *efi_bs;
 
 EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *st);
-
-static uint64_t rdtsc(void)
-{
-	uint32_t lo, hi;
-
-	__asm__ volatile("rdtsc" : "=a"(lo), "=d"(hi));
-	return (uint64_t)hi << 32 | lo;
-}
 
 /* Returns only on error. */
 static int boot(uint64_t tsc)

@@ -7,6 +7,7 @@
  * pages where the CPU has them.
  */
 #include "boot/loader.h"
+#include "kernel/lib/cpu_paging.h"
 #include "kernel/lib/directmap.h"
 #include "kernel/lib/errno.h"
 #include "kernel/lib/memmap.h"
@@ -42,18 +43,6 @@ static uint64_t *table_below(uint64_t *table, unsigned i)
 static unsigned index_of(uint64_t va, unsigned level)
 {
 	return (va >> (PAGE_SHIFT + 9 * level)) & 511;
-}
-
-static bool cpu_has_1g_pages(void)
-{
-	uint32_t a = 0x80000000u, b, c, d;
-
-	__asm__ volatile("cpuid" : "+a"(a), "=b"(b), "=c"(c), "=d"(d));
-	if (a < 0x80000001u)
-		return false;
-	a = 0x80000001u;
-	__asm__ volatile("cpuid" : "+a"(a), "=b"(b), "=c"(c), "=d"(d));
-	return d & (1u << 26);
 }
 
 /* Maps the 1 GiB at hpa into the direct map. */

@@ -7,11 +7,11 @@
 #include "mm/hostpt.h"
 
 #include "kernel/lib/bug.h"
+#include "kernel/lib/cpu_paging.h"
 #include "kernel/lib/directmap.h"
 #include "kernel/lib/errno.h"
 #include "kernel/lib/lib.h"
 #include "kernel/lib/memmap.h"
-#include "kernel/lib/phys_bits.h"
 #include "kernel/lib/x86.h"
 #include "kernel/sync/log.h"
 #include "kernel/sync/spinlock.h"
@@ -45,8 +45,6 @@
 
 /* UEFI Specification, "GetMemoryMap": the firmware uses it after boot. */
 #define EFI_MEMORY_RUNTIME BIT(63)
-
-#define CPUID_EXT1_EDX_1G BIT(26)
 
 extern char __image_start[], __image_end[], __text_start[], __text_end[];
 extern char __rodata_start[], __rodata_end[], __rwdata_start[];
@@ -297,8 +295,7 @@ int hostpt_init(const struct boot_info *bi, const struct boot_mem *map)
 {
 	int err;
 
-	has_1g = cpuid(0x80000000u, 0).eax >= 0x80000001u &&
-		 cpuid(0x80000001u, 0).edx & CPUID_EXT1_EDX_1G;
+	has_1g = cpu_has_1g_pages();
 	err = table_alloc(&root);
 	if (!err)
 		err = table_alloc(&low_root);

@@ -5,9 +5,9 @@
  */
 #include "kernel/lib/memmap.h"
 
+#include "kernel/lib/cpu_paging.h"
 #include "kernel/lib/errno.h"
 #include "kernel/lib/lib.h"
-#include "kernel/lib/phys_bits.h"
 
 #define PAGE_NBYTES 4096ull
 
