@@ -11,10 +11,8 @@
 #include "kernel/lib/directmap.h"
 #include "kernel/lib/errno.h"
 #include "kernel/lib/memmap.h"
+#include "kernel/lib/pte_format.h"
 
-#define PTE_P	0x001ull
-#define PTE_W	0x002ull
-#define PTE_PS	0x080ull
 #define GIB	(1ull << 30)
 #define LOW_GIB 4u
 
@@ -32,11 +30,11 @@ static uint64_t *table_below(uint64_t *table, unsigned i)
 {
 	uint64_t *lower;
 
-	if (table[i] & PTE_P)
+	if (table[i] & PTE_PRESENT)
 		return loader_ptr(table[i] & ~PAGE_MASK);
 	lower = table_alloc();
 	if (lower)
-		table[i] = (uint64_t)lower | PTE_P | PTE_W;
+		table[i] = (uint64_t)lower | PTE_PRESENT | PTE_WRITE;
 	return lower;
 }
 
@@ -55,17 +53,19 @@ static int map_gib(uint64_t *pml4, uint64_t hpa, bool huge)
 
 	if (!pdpt)
 		return -ENOMEM;
-	if (pdpt[index_of(va, 2)] & PTE_P)
+	if (pdpt[index_of(va, 2)] & PTE_PRESENT)
 		return 0;
 	if (huge) {
-		pdpt[index_of(va, 2)] = hpa | PTE_P | PTE_W | PTE_PS;
+		pdpt[index_of(va, 2)] =
+			hpa | PTE_PRESENT | PTE_WRITE | PTE_LARGE;
 		return 0;
 	}
 	pd = table_below(pdpt, index_of(va, 2));
 	if (!pd)
 		return -ENOMEM;
 	for (i = 0; i < 512; i++)
-		pd[i] = (hpa + ((uint64_t)i << 21)) | PTE_P | PTE_W | PTE_PS;
+		pd[i] = (hpa + ((uint64_t)i << 21)) | PTE_PRESENT | PTE_WRITE |
+			PTE_LARGE;
 	return 0;
 }
 
@@ -114,7 +114,7 @@ static int map_image(uint64_t *pml4, const struct boot_info *bi, uint64_t vma)
 		if (!pt)
 			return -ENOMEM;
 		pt[index_of(vma + off, 0)] =
-			(bi->kernel_base + off) | PTE_P | PTE_W;
+			(bi->kernel_base + off) | PTE_PRESENT | PTE_WRITE;
 	}
 	return 0;
 }

@@ -12,31 +12,20 @@
 #include "kernel/lib/errno.h"
 #include "kernel/lib/lib.h"
 #include "kernel/lib/memmap.h"
+#include "kernel/lib/pte_format.h"
 #include "kernel/lib/x86.h"
 #include "kernel/sync/log.h"
 #include "kernel/sync/spinlock.h"
 #include "mm/frame.h"
 
-/* SDM Vol. 3A, "4-Level Paging": entry bits. */
-#define PTE_P	  BIT(0)
-#define PTE_W	  BIT(1)
-#define PTE_PWT	  BIT(3)
-#define PTE_PCD	  BIT(4)
-#define PTE_A	  BIT(5)
-#define PTE_D	  BIT(6)
-#define PTE_LARGE BIT(7)
-#define PTE_G	  BIT(8)
-#define PTE_NX	  BIT(63)
-#define PTE_ADDR  0x000ffffffffff000ull
-
 /* Accessed and dirty are set ahead: the CPU need not write the entries. */
-#define MAP_RO	  (PTE_P | PTE_A | PTE_D | PTE_NX)
-#define MAP_RW	  (MAP_RO | PTE_W)
-#define MAP_RX	  (PTE_P | PTE_A | PTE_D)
-#define MAP_RWX	  (MAP_RX | PTE_W)
+#define MAP_RO	  (PTE_PRESENT | PTE_ACCESSED | PTE_DIRTY | PTE_NX)
+#define MAP_RW	  (MAP_RO | PTE_WRITE)
+#define MAP_RX	  (PTE_PRESENT | PTE_ACCESSED | PTE_DIRTY)
+#define MAP_RWX	  (MAP_RX | PTE_WRITE)
 #define MAP_UC	  (PTE_PCD | PTE_PWT) /* PAT entry 3 */
 #define MAP_WC	  PTE_PWT	      /* PAT entry 1 */
-#define MAP_TABLE (PTE_P | PTE_W | PTE_A)
+#define MAP_TABLE (PTE_PRESENT | PTE_WRITE | PTE_ACCESSED)
 
 #define STACK_PAGES_MAX 16u
 
@@ -86,7 +75,7 @@ MUST_CHECK static int table_below(uint64_t *e, uint64_t **out)
 {
 	int err;
 
-	if (*e & PTE_P) {
+	if (*e & PTE_PRESENT) {
 		BUG_ON(*e & PTE_LARGE);
 		*out = hpa_to_ptr(hpa(*e & PTE_ADDR));
 		return 0;
@@ -126,7 +115,7 @@ MUST_CHECK static int map_leaf(uint64_t *top, struct map_range *r)
 			return err;
 	}
 	e = &table[index_at(r->va, level)];
-	BUG_ON(*e & PTE_P);
+	BUG_ON(*e & PTE_PRESENT);
 	WRITE_ONCE(*e, r->pa | r->bits | (level ? PTE_LARGE : 0));
 	r->va += step;
 	r->pa += step;
@@ -173,7 +162,7 @@ MUST_CHECK static int map_image(const struct boot_info *bi)
 				      .nbytes = round_up(
 					      (uint64_t)sections[i].end - start,
 					      PAGE_SIZE),
-				      .bits = sections[i].bits | PTE_G,
+				      .bits = sections[i].bits | PTE_GLOBAL,
 			      });
 
 		if (err)
@@ -188,7 +177,7 @@ MUST_CHECK static int map_direct(uint64_t start, uint64_t end, uint64_t bits)
 				       .va = DIRECT_MAP_BASE + start,
 				       .pa = start,
 				       .nbytes = end - start,
-				       .bits = bits | PTE_G,
+				       .bits = bits | PTE_GLOBAL,
 			       });
 }
 
@@ -247,7 +236,7 @@ MUST_CHECK static int share_upper_half(void)
 		uint64_t va = 0xffffull << 48 | (uint64_t)i << 39;
 
 		/* Only the layout's own slots ever get used. */
-		if (va == HOSTPT_AREA_BASE && !(root[i] & PTE_P)) {
+		if (va == HOSTPT_AREA_BASE && !(root[i] & PTE_PRESENT)) {
 			int err = table_below(&root[i], &table);
 
 			if (err)
@@ -345,7 +334,7 @@ static uint64_t leaf_of(uint64_t va, unsigned *level)
 	for (*level = 3;; --*level) {
 		uint64_t e = READ_ONCE(table[index_at(va, *level)]);
 
-		if (!(e & PTE_P))
+		if (!(e & PTE_PRESENT))
 			return 0;
 		if (*level == 0 || e & PTE_LARGE)
 			return e;
@@ -417,7 +406,7 @@ MUST_CHECK static int map_device(hpa_t a, uint64_t nbytes, uint64_t bits,
 				      .va = va,
 				      .pa = a.raw - offset,
 				      .nbytes = length,
-				      .bits = MAP_RW | PTE_G | bits,
+				      .bits = MAP_RW | PTE_GLOBAL | bits,
 			      });
 	spin_unlock_irqrestore(&lock, flags);
 	if (!err)
@@ -484,7 +473,7 @@ MUST_CHECK static int stack_map(uint64_t va, unsigned npages)
 					      .va = va + i * PAGE_SIZE,
 					      .pa = hpa_of(f[i]).raw,
 					      .nbytes = PAGE_SIZE,
-					      .bits = MAP_RW | PTE_G,
+					      .bits = MAP_RW | PTE_GLOBAL,
 				      });
 		BUG_ON(err);
 	}

@@ -13,17 +13,10 @@
 
 #include "kernel/lib/errno.h"
 #include "kernel/lib/lib.h"
+#include "kernel/lib/pte_format.h"
 #include "vmx/vcpu_priv.h"
 
-#define PTE_PRESENT  BIT(0)
-#define PTE_WRITE    BIT(1)
-#define PTE_USER     BIT(2)
-#define PTE_ACCESSED BIT(5)
-#define PTE_DIRTY    BIT(6)
-#define PTE_LARGE    BIT(7)
-#define PTE_NX	     BIT(63)
-#define PTE_ADDR     0x000ffffffffff000ull
-
+/* Error codes of page faults: SDM Vol. 3, "Page-Fault Exceptions". */
 #define PF_PRESENT  0x01u
 #define PF_WRITE    0x02u
 #define PF_USER	    0x04u

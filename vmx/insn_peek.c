@@ -8,14 +8,12 @@
  * Only 64-bit code with four levels of page tables, all of it in memory that
  * has frames; guest_fetch_linear() does the rest.
  */
+#include "kernel/lib/pte_format.h"
 #include "vmx/exit_fast.h"
 #include "vmx/vcpu_priv.h"
 
-#define PTE_PRESENT BIT(0)
-#define PTE_LARGE   BIT(7)
-#define PTE_ADDR    0x000ffffffffff000ull
-#define PTE_BITS    9u
-#define LEVELS	    4u
+#define PTE_BITS 9u
+#define LEVELS	 4u
 
 /* Guest-linear to guest-physical with four levels. guest_quick_begin() was. */
 static ALWAYS_INLINE bool translate(struct gspace *gs, uint64_t lin, gpa_t *out)

@@ -11,6 +11,7 @@
  */
 #include "kernel/lib/errno.h"
 #include "kernel/lib/lib.h"
+#include "kernel/lib/pte_format.h"
 #include "mm/heap.h"
 #include "vmx/loader_priv.h"
 
@@ -66,8 +67,7 @@ struct e820_entry {
 #define AT_STACK_TOP   0xb000ull
 #define NR_PD	       4u /* 4 GiB identity-mapped in 2 MiB pages */
 
-#define PTE_PRESENT_WRITE 0x03ull
-#define PTE_LARGE	  0x80ull
+#define PTE_PRESENT_WRITE (PTE_PRESENT | PTE_WRITE)
 
 struct linux_image {
 	const uint8_t *data;
