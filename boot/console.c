@@ -6,19 +6,10 @@
  */
 #include "boot/loader.h"
 #include "kernel/lib/lib.h"
+#include "kernel/lib/uart_format.h"
 #include "kernel/lib/x86.h"
 
-#define COM1		 0x3f8u
-#define UART_THR	 0u
-#define UART_LCR	 3u
-#define UART_MCR	 4u
-#define UART_LSR	 5u
-#define UART_SCRATCH	 7u
-#define LSR_THR_EMPTY	 0x20u
-#define LCR_8N1		 0x03u
-#define LCR_DLAB	 0x80u
-#define MCR_DTR_RTS_OUT2 0x0bu
-#define UART_SPINS	 100000u /* over 10 ms even if a port read takes 0.1 us */
+#define UART_SPINS 100000u /* over 10 ms even if a port read takes 0.1 us */
 
 #define BAR_WIDTH  30u
 #define NAME_WIDTH 24u /* of a longer path the end is shown */
@@ -62,16 +53,17 @@ static bool firmware_has_serial(void)
 /* 115200 8N1, no interrupts. False: no UART there. */
 static bool com1_init(void)
 {
-	outb(COM1 + UART_SCRATCH, 0x5a);
-	if (inb(COM1 + UART_SCRATCH) != 0x5a)
+	outb(UART_COM1 + UART_SCRATCH, 0x5a);
+	if (inb(UART_COM1 + UART_SCRATCH) != 0x5a)
 		return false;
-	outb(COM1 + 1, 0);
-	outb(COM1 + UART_LCR, LCR_DLAB | LCR_8N1);
-	outb(COM1 + 0, 1); /* divisor 1: 115200 baud */
-	outb(COM1 + 1, 0);
-	outb(COM1 + UART_LCR, LCR_8N1);
-	outb(COM1 + 2, 0x07); /* FIFOs on and empty */
-	outb(COM1 + UART_MCR, MCR_DTR_RTS_OUT2);
+	outb(UART_COM1 + UART_IER, 0);
+	outb(UART_COM1 + UART_LCR, UART_LCR_DLAB | UART_LCR_8N1);
+	outb(UART_COM1 + UART_DATA, 1); /* divisor 1: 115200 baud */
+	outb(UART_COM1 + UART_IER, 0);
+	outb(UART_COM1 + UART_LCR, UART_LCR_8N1);
+	outb(UART_COM1 + UART_FCR,
+	     UART_FCR_ENABLE | UART_FCR_CLR_RX | UART_FCR_CLR_TX);
+	outb(UART_COM1 + UART_MCR, UART_MCR_DTR | UART_MCR_RTS | UART_MCR_OUT2);
 	return true;
 }
 
@@ -80,9 +72,9 @@ static void com1_putc(char c)
 	unsigned i;
 
 	for (i = 0; i < UART_SPINS; i++)
-		if (inb(COM1 + UART_LSR) & LSR_THR_EMPTY)
+		if (inb(UART_COM1 + UART_LSR) & UART_LSR_THRE)
 			break;
-	outb(COM1 + UART_THR, (uint8_t)c);
+	outb(UART_COM1 + UART_DATA, (uint8_t)c);
 }
 
 void con_init(void)

@@ -23,6 +23,7 @@
 #include "kernel/lib/errno.h"
 #include "kernel/lib/lib.h"
 #include "kernel/lib/memmap.h"
+#include "kernel/lib/uart_format.h"
 #include "kernel/lib/version_string.h"
 #include "kernel/lib/x86.h"
 #include "kernel/sched/clock.h"
@@ -271,7 +272,7 @@ void kmain(const struct boot_info *bi)
 	percpu_init_boot();
 	percpu_init_boot_traps();
 	register_stop_steps();
-	hostcon_init(0x3f8, 115200); /* until the configuration is read */
+	hostcon_init(UART_COM1, 115200); /* until the configuration is read */
 	log_set_sink(hostcon_write);
 	take_boot_info(bi);
 	read_host_config();

@@ -8,6 +8,7 @@
 #include "vmx/devices/devices.h"
 
 #include "kernel/lib/errno.h"
+#include "kernel/lib/uart_format.h"
 #include "mm/heap.h"
 #include "vmx/devices/devices_priv.h"
 
@@ -38,7 +39,8 @@ static const struct port_range port_ranges[] = {
 	{ 0x92, 0x92, port92_read, port92_write, NULL, NULL, false },
 	{ 0xa0, 0xa1, pic_pio_read, pic_pio_write, NULL, NULL, true },
 	{ 0xed, 0xed, post_read, post_write, NULL, NULL, true },
-	{ 0x3f8, 0x3ff, uart_pio_read, uart_pio_write, NULL, NULL, false },
+	{ UART_COM1, UART_COM1 + 7, uart_pio_read, uart_pio_write, NULL, NULL,
+	  false },
 	{ 0x4d0, 0x4d1, pic_pio_read, pic_pio_write, NULL, NULL, true },
 	{ 0x600, 0x60b, NULL, NULL, pm_pio_read, pm_pio_write, false },
 	{ 0xcf8, 0xcff, NULL, NULL, pci_pio_read, pci_pio_write, false },

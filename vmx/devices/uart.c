@@ -12,46 +12,11 @@
 
 #include "kernel/lib/errno.h"
 #include "kernel/lib/lib.h"
+#include "kernel/lib/uart_format.h"
 #include "mm/heap.h"
 #include "vmx/devices/devices_priv.h"
 
-enum uart_reg {
-	REG_DATA, /* RBR, THR; DLL with DLAB */
-	REG_IER,  /* DLM with DLAB */
-	REG_IIR,  /* FCR when written */
-	REG_LCR,
-	REG_MCR,
-	REG_LSR,
-	REG_MSR,
-	REG_SCRATCH,
-};
-
-#define IER_RX	    0x01u
-#define IER_THRE    0x02u
-#define IER_LINE    0x04u
-#define IER_MODEM   0x08u
-#define IIR_NONE    0x01u
-#define IIR_THRE    0x02u
-#define IIR_RX	    0x04u
-#define IIR_LINE    0x06u
-#define IIR_TIMEOUT 0x0cu
-#define IIR_FIFO    0xc0u
-#define FCR_ENABLE  0x01u
-#define FCR_CLR_RX  0x02u
-#define LCR_DLAB    0x80u
-#define MCR_DTR	    0x01u
-#define MCR_RTS	    0x02u
-#define MCR_OUT1    0x04u
-#define MCR_OUT2    0x08u
-#define MCR_LOOP    0x10u
-#define LSR_DR	    0x01u
-#define LSR_OE	    0x02u
-#define LSR_EMPTY   0x60u /* THRE and TEMT */
-#define MSR_CTS	    0x10u
-#define MSR_DSR	    0x20u
-#define MSR_RI	    0x40u
-#define MSR_DCD	    0x80u
-#define FIFO_DEPTH  16u
+#define FIFO_DEPTH 16u
 
 struct vuart_console {
 	struct spinlock lock;	 /* LOCK_DEVICE */
@@ -134,26 +99,27 @@ static uint32_t rx_count(const struct uart *u)
 /* The identification with the highest priority (data sheet, table III). */
 static uint8_t interrupt_id(const struct uart *u)
 {
-	if ((u->ier & IER_LINE) && u->overrun)
-		return IIR_LINE;
-	if ((u->ier & IER_RX) && rx_count(u)) {
+	if ((u->ier & UART_IER_LINE) && u->overrun)
+		return UART_IIR_LINE;
+	if ((u->ier & UART_IER_RX) && rx_count(u)) {
 		/* Below the trigger level: characters wait, and no more come
 		 * within four character times. */
 		if (u->fifo_on && rx_count(u) < u->rx_trigger)
-			return IIR_TIMEOUT;
-		return IIR_RX;
+			return UART_IIR_TIMEOUT;
+		return UART_IIR_RX;
 	}
-	if ((u->ier & IER_THRE) && u->thre_pending)
-		return IIR_THRE;
-	if ((u->ier & IER_MODEM) && u->msr_delta)
+	if ((u->ier & UART_IER_THRE) && u->thre_pending)
+		return UART_IIR_THRE;
+	if ((u->ier & UART_IER_MODEM) && u->msr_delta)
 		return 0;
-	return IIR_NONE;
+	return UART_IIR_NONE;
 }
 
 static void update_irq(struct uart *u)
 {
 	/* On a PC, OUT2 connects the interrupt to the bus. */
-	bool high = interrupt_id(u) != IIR_NONE && (u->mcr & MCR_OUT2);
+	bool high =
+		interrupt_id(u) != UART_IIR_NONE && (u->mcr & UART_MCR_OUT2);
 
 	if (high == u->irq_high)
 		return;
@@ -179,7 +145,7 @@ size_t vuart_input(struct vm *vm, const char *s, size_t n)
 
 	spin_lock(&con->lock);
 	u = con->uart;
-	if (u && !(u->mcr & MCR_LOOP)) {
+	if (u && !(u->mcr & UART_MCR_LOOP)) {
 		while (done < n && rx_put(u, s[done]))
 			done++;
 		update_irq(u);
@@ -194,16 +160,17 @@ static uint8_t modem_lines(const struct uart *u)
 {
 	uint8_t v = 0;
 
-	if (!(u->mcr & MCR_LOOP))
-		return MSR_DCD | MSR_DSR | MSR_CTS; /* a connected terminal */
-	if (u->mcr & MCR_RTS)
-		v |= MSR_CTS;
-	if (u->mcr & MCR_DTR)
-		v |= MSR_DSR;
-	if (u->mcr & MCR_OUT1)
-		v |= MSR_RI;
-	if (u->mcr & MCR_OUT2)
-		v |= MSR_DCD;
+	if (!(u->mcr & UART_MCR_LOOP))
+		/* A connected terminal. */
+		return UART_MSR_DCD | UART_MSR_DSR | UART_MSR_CTS;
+	if (u->mcr & UART_MCR_RTS)
+		v |= UART_MSR_CTS;
+	if (u->mcr & UART_MCR_DTR)
+		v |= UART_MSR_DSR;
+	if (u->mcr & UART_MCR_OUT1)
+		v |= UART_MSR_RI;
+	if (u->mcr & UART_MCR_OUT2)
+		v |= UART_MSR_DCD;
 	return v;
 }
 
@@ -216,13 +183,13 @@ static void write_mcr(struct uart *u, uint8_t val)
 	changed = before ^ modem_lines(u);
 	fell = changed & before;
 	/* The ring indicator reports only its trailing edge. */
-	changed &= (uint8_t)~MSR_RI;
-	u->msr_delta |= (uint8_t)((changed | (fell & MSR_RI)) >> 4);
+	changed &= (uint8_t)~UART_MSR_RI;
+	u->msr_delta |= (uint8_t)((changed | (fell & UART_MSR_RI)) >> 4);
 }
 
 static void write_data(struct uart *u, uint8_t val)
 {
-	if (u->mcr & MCR_LOOP) {
+	if (u->mcr & UART_MCR_LOOP) {
 		if (!rx_put(u, (char)val))
 			u->overrun = true;
 	} else {
@@ -234,10 +201,10 @@ static void write_data(struct uart *u, uint8_t val)
 static void write_fcr(struct uart *u, uint8_t val)
 {
 	static const uint8_t triggers[4] = { 1, 4, 8, 14 };
-	bool on = val & FCR_ENABLE;
+	bool on = val & UART_FCR_ENABLE;
 
 	/* Switching the FIFO on or off empties it. */
-	if (on != u->fifo_on || (val & FCR_CLR_RX))
+	if (on != u->fifo_on || (val & UART_FCR_CLR_RX))
 		u->rx_tail = u->rx_head;
 	u->fifo_on = on;
 	u->rx_trigger = on ? triggers[val >> 6] : 1;
@@ -246,7 +213,7 @@ static void write_fcr(struct uart *u, uint8_t val)
 static void write_ier(struct uart *u, uint8_t val)
 {
 	/* Switched on while the transmitter is empty: reports it. */
-	if ((val & IER_THRE) && !(u->ier & IER_THRE))
+	if ((val & UART_IER_THRE) && !(u->ier & UART_IER_THRE))
 		u->thre_pending = true;
 	u->ier = val & 0x0f;
 }
@@ -262,19 +229,19 @@ static uint8_t read_iir(struct uart *u)
 {
 	uint8_t id = interrupt_id(u);
 
-	if (id == IIR_THRE)
+	if (id == UART_IIR_THRE)
 		u->thre_pending = false;
-	return id | (uint8_t)(u->fifo_on ? IIR_FIFO : 0);
+	return id | (uint8_t)(u->fifo_on ? UART_IIR_FIFO : 0);
 }
 
 static uint8_t read_lsr(struct uart *u)
 {
-	unsigned v = LSR_EMPTY;
+	unsigned v = UART_LSR_THRE | UART_LSR_EMPTY;
 
 	if (rx_count(u))
-		v |= LSR_DR;
+		v |= UART_LSR_DATA;
 	if (u->overrun)
-		v |= LSR_OE;
+		v |= UART_LSR_OVERRUN;
 	u->overrun = false;
 	return (uint8_t)v;
 }
@@ -289,42 +256,42 @@ static uint8_t read_msr(struct uart *u)
 
 static uint8_t read_reg(struct uart *u, enum uart_reg reg)
 {
-	bool dlab = u->lcr & LCR_DLAB;
+	bool dlab = u->lcr & UART_LCR_DLAB;
 
 	switch (reg) {
-	case REG_DATA: return dlab ? u->dll : read_data(u);
-	case REG_IER: return dlab ? u->dlm : u->ier;
-	case REG_IIR: return read_iir(u);
-	case REG_LCR: return u->lcr;
-	case REG_MCR: return u->mcr;
-	case REG_LSR: return read_lsr(u);
-	case REG_MSR: return read_msr(u);
+	case UART_DATA: return dlab ? u->dll : read_data(u);
+	case UART_IER: return dlab ? u->dlm : u->ier;
+	case UART_IIR: return read_iir(u);
+	case UART_LCR: return u->lcr;
+	case UART_MCR: return u->mcr;
+	case UART_LSR: return read_lsr(u);
+	case UART_MSR: return read_msr(u);
 	default: return u->scratch;
 	}
 }
 
 static void write_reg(struct uart *u, enum uart_reg reg, uint8_t val)
 {
-	bool dlab = u->lcr & LCR_DLAB;
+	bool dlab = u->lcr & UART_LCR_DLAB;
 
 	switch (reg) {
-	case REG_DATA:
+	case UART_DATA:
 		if (dlab)
 			u->dll = val;
 		else
 			write_data(u, val);
 		break;
-	case REG_IER:
+	case UART_IER:
 		if (dlab)
 			u->dlm = val;
 		else
 			write_ier(u, val);
 		break;
-	case REG_IIR: write_fcr(u, val); break;
-	case REG_LCR: u->lcr = val; break;
-	case REG_MCR: write_mcr(u, val); break;
-	case REG_LSR:
-	case REG_MSR: break;
+	case UART_FCR: write_fcr(u, val); break;
+	case UART_LCR: u->lcr = val; break;
+	case UART_MCR: write_mcr(u, val); break;
+	case UART_LSR:
+	case UART_MSR: break;
 	default: u->scratch = val; break;
 	}
 }
