@@ -11,7 +11,6 @@
 #define MSR_UCODE_REV	    0x8bu
 #define MSR_PLATFORM_INFO   0xceu
 #define MSR_MISC_FEATURES   0x140u
-#define MSR_MCG_CTL	    0x17bu
 #define MSR_PERF_STATUS	    0x198u
 #define MSR_DEBUGCTL	    0x1d9u
 #define MSR_MTRR_PHYSBASE0  0x200u

@@ -14,15 +14,10 @@
 #include "kernel/cpu/panic.h"
 #include "kernel/lib/bug.h"
 #include "kernel/lib/lib.h"
+#include "kernel/lib/mce_format.h"
 #include "kernel/lib/x86.h"
 #include "kernel/sync/percpu.h"
 
-#define CAP_COUNT      0xffu
-#define CAP_CTL_P      BIT(8)
-#define MCG_MCIP       BIT(2)
-#define STATUS_VAL     BIT(63)
-#define STATUS_MISCV   BIT(59)
-#define STATUS_ADDRV   BIT(58)
 #define CPUID1_EDX_MCE BIT(7)
 #define CPUID1_EDX_MCA BIT(14)
 
@@ -58,7 +53,7 @@ static bool has_banks(void)
 
 static uint32_t bank_count(uint64_t mcg_cap)
 {
-	return min((uint32_t)(mcg_cap & CAP_COUNT), MCE_MAX_BANKS);
+	return min((uint32_t)(mcg_cap & MCG_CAP_COUNT), MCE_MAX_BANKS);
 }
 
 static void read_bank(struct mce_record *r, uint32_t nr)
@@ -66,14 +61,14 @@ static void read_bank(struct mce_record *r, uint32_t nr)
 	struct mce_bank b = { .nr = nr };
 
 	if (!rdmsr_safe(bank_msr(nr, BANK_STATUS), &b.status) ||
-	    !(b.status & STATUS_VAL))
+	    !(b.status & MC_STATUS_VAL))
 		return;
-	if (b.status & STATUS_ADDRV &&
+	if (b.status & MC_STATUS_ADDRV &&
 	    !rdmsr_safe(bank_msr(nr, BANK_ADDR), &b.addr))
-		b.status &= ~STATUS_ADDRV;
-	if (b.status & STATUS_MISCV &&
+		b.status &= ~MC_STATUS_ADDRV;
+	if (b.status & MC_STATUS_MISCV &&
 	    !rdmsr_safe(bank_msr(nr, BANK_MISC), &b.misc))
-		b.status &= ~STATUS_MISCV;
+		b.status &= ~MC_STATUS_MISCV;
 	r->banks[r->nr++] = b;
 }
 
@@ -227,7 +222,7 @@ void mce_init_cpu(void)
 	for (uint32_t i = 0; i < old.nr; i++)
 		queue_bank(&old, &old.banks[i]);
 	clear_record(&old);
-	if (old.mcg_cap & CAP_CTL_P)
+	if (old.mcg_cap & MCG_CAP_CTL_P)
 		wrmsr(MSR_MCG_CTL, ~0ull);
 	for (uint32_t i = 0; i < bank_count(old.mcg_cap); i++)
 		(void)!wrmsr_safe(bank_msr(i, BANK_CTL), ~0ull);

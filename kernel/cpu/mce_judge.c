@@ -6,47 +6,29 @@
  */
 #include "kernel/cpu/mce.h"
 
-#define CAP_SER_P BIT(24) /* software error recovery */
+#include "kernel/lib/mce_format.h"
 
-#define MCG_RIPV BIT(0) /* the interrupted code may go on where it was */
-#define MCG_EIPV BIT(1) /* and its instruction is the culprit */
-
-#define STATUS_VAL   BIT(63)
-#define STATUS_OVER  BIT(62)
-#define STATUS_UC    BIT(61)
-#define STATUS_EN    BIT(60)
-#define STATUS_MISCV BIT(59)
-#define STATUS_ADDRV BIT(58)
-#define STATUS_PCC   BIT(57)
-#define STATUS_S     BIT(56)
-#define STATUS_AR    BIT(55)
-#define STATUS_CODE  0xffffu
-
-/* MISC: number of the lowest valid address bit, and what kind of address. */
-#define MISC_LSB(misc)	   ((unsigned)((misc)&63))
-#define MISC_MODE(misc)	   ((unsigned)((misc) >> 6 & 7))
-#define MISC_MODE_PHYSICAL 2u
-#define PAGE_BITS	   12u
+#define PAGE_BITS 12u
 
 enum mce_kind mce_kind_of(const struct mce_record *r, const struct mce_bank *b)
 {
 	uint64_t s = b->status;
 
-	if (!(s & STATUS_VAL))
+	if (!(s & MC_STATUS_VAL))
 		return MCE_NONE;
-	if (!(s & STATUS_UC))
+	if (!(s & MC_STATUS_UC))
 		return MCE_CORRECTED;
-	if (s & STATUS_PCC || !(r->mcg_cap & CAP_SER_P))
-		return s & STATUS_EN ? MCE_LOST : MCE_NONE;
-	if (!(s & STATUS_S))
+	if (s & MC_STATUS_PCC || !(r->mcg_cap & MCG_CAP_SER_P))
+		return s & MC_STATUS_EN ? MCE_LOST : MCE_NONE;
+	if (!(s & MC_STATUS_S))
 		/* An action without a signal is not defined. */
-		return s & STATUS_AR ? MCE_LOST : MCE_DEFERRED;
-	if (!(s & STATUS_EN))
+		return s & MC_STATUS_AR ? MCE_LOST : MCE_DEFERRED;
+	if (!(s & MC_STATUS_EN))
 		return MCE_NONE;
-	if (!(s & STATUS_AR))
+	if (!(s & MC_STATUS_AR))
 		return MCE_OPTIONAL;
 	/* What it overwrote may have been as urgent. */
-	return s & STATUS_OVER ? MCE_LOST : MCE_REQUIRED;
+	return s & MC_STATUS_OVER ? MCE_LOST : MCE_REQUIRED;
 }
 
 const char *mce_kind_name(enum mce_kind kind)
@@ -63,7 +45,7 @@ const char *mce_kind_name(enum mce_kind kind)
 /* SDM, "Architecturally Defined SRAO/SRAR Errors": memory, whatever way. */
 static bool is_memory(uint64_t status)
 {
-	uint32_t code = status & STATUS_CODE;
+	uint32_t code = status & MC_STATUS_CODE;
 
 	return (code & 0xfff0) == 0x00c0 || /* memory scrubbing */
 	       code == 0x017a ||	    /* L3 explicit write-back */
@@ -75,13 +57,13 @@ bool mce_faulty_page(const struct mce_record *r, const struct mce_bank *b,
 		     uint64_t *hpa)
 {
 	enum mce_kind kind = mce_kind_of(r, b);
-	uint64_t need = STATUS_ADDRV | STATUS_MISCV;
+	uint64_t need = MC_STATUS_ADDRV | MC_STATUS_MISCV;
 
 	if (kind != MCE_OPTIONAL && kind != MCE_REQUIRED)
 		return false;
 	if ((b->status & need) != need || !is_memory(b->status) ||
-	    MISC_MODE(b->misc) != MISC_MODE_PHYSICAL ||
-	    MISC_LSB(b->misc) > PAGE_BITS)
+	    MC_MISC_MODE(b->misc) != MC_MISC_MODE_PHYSICAL ||
+	    MC_MISC_LSB(b->misc) > PAGE_BITS)
 		return false;
 	*hpa = b->addr >> PAGE_BITS << PAGE_BITS;
 	return true;

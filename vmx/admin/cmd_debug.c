@@ -11,6 +11,7 @@
 #include "kernel/lib/bug.h"
 #include "kernel/lib/errno.h"
 #include "kernel/lib/lib.h"
+#include "kernel/lib/mce_format.h"
 #include "kernel/lib/x86.h"
 #include "kernel/sched/clock.h"
 #include "kernel/sched/thread.h"
@@ -233,17 +234,12 @@ static int cmd_panic(const struct shell_args *a)
 
 /* ---- machine checks ---- */
 
-#define MCG_CAP_SER_P  BIT(24)
-#define MCG_RIPV_MCIP  (BIT(0) | BIT(2))
-#define MCG_EIPV_MCIP  (BIT(1) | BIT(2))
-#define MC_VALID_UC_EN (BIT(63) | BIT(61) | BIT(60))
-#define MC_MISCV_ADDRV (BIT(59) | BIT(58))
-#define MC_PCC	       BIT(57)
-#define MC_S	       BIT(56)
-#define MC_AR	       BIT(55)
-#define MC_SCRUB       0xc0u
-#define MC_DATA_LOAD   0x134u
-#define MC_MISC_PAGE   (2u << 6 | 12u) /* physical address, 4 KiB */
+/* A valid, uncorrected error that is enabled; with its address. */
+#define MC_ERROR     (MC_STATUS_VAL | MC_STATUS_UC | MC_STATUS_EN)
+#define MC_ERROR_AT  (MC_ERROR | MC_STATUS_MISCV | MC_STATUS_ADDRV)
+#define MC_SCRUB     0xc0u
+#define MC_DATA_LOAD 0x134u
+#define MC_MISC_PAGE (MC_MISC_MODE_PHYSICAL << MC_MISC_MODE_SHIFT | PAGE_SHIFT)
 
 /* In the micro guests' and Linux' own memory, above the kernel's start. */
 #define VICTIM_GFN 0x100u
@@ -293,16 +289,15 @@ static void mce_on_guest(const struct shell_args *a, bool used)
 	out_done(a, "%s: machine check at %#llx", vm->cfg->name,
 		 (unsigned long long)hpa_of(f).raw);
 	if (used) {
-		simulate(MCG_EIPV_MCIP,
-			 MC_VALID_UC_EN | MC_MISCV_ADDRV | MC_S | MC_AR |
+		simulate(MCG_EIPV | MCG_MCIP,
+			 MC_ERROR_AT | MC_STATUS_S | MC_STATUS_AR |
 				 MC_DATA_LOAD,
 			 hpa_of(f).raw);
 		WRITE_ONCE(victim, vm);
 		WRITE_ONCE(vmx_exit_probe, mce_probe);
 	} else {
-		simulate(MCG_RIPV_MCIP,
-			 MC_VALID_UC_EN | MC_MISCV_ADDRV | MC_S | MC_SCRUB,
-			 hpa_of(f).raw);
+		simulate(MCG_RIPV | MCG_MCIP,
+			 MC_ERROR_AT | MC_STATUS_S | MC_SCRUB, hpa_of(f).raw);
 		mce_in_host();
 	}
 }
@@ -322,7 +317,7 @@ static int cmd_mce(const struct shell_args *a)
 		return 0;
 	}
 	out_flush();
-	simulate(MCG_RIPV_MCIP, MC_VALID_UC_EN | MC_PCC, 0);
+	simulate(MCG_RIPV | MCG_MCIP, MC_ERROR | MC_STATUS_PCC, 0);
 	mce_in_host();
 	return 0;
 }
