@@ -17,6 +17,8 @@
 #include "vmx/devices/rtc.h"
 #include "vmx/devices/uart.h"
 
+#define NS_PER_S 1000000000ull /* of clock_ns() */
+
 struct vm_devices {
 	struct vm *vm; /* [const] */
 	struct irqchip irqchip;

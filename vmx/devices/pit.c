@@ -8,7 +8,6 @@
 #include "kernel/lib/lib.h"
 #include "vmx/devices/devices_priv.h"
 
-#define NS_PER_S 1000000000ull
 /* A faster tick than this would keep the host busy; ticks are merged. */
 #define MIN_PERIOD_TICKS 60u /* 50 us */
 

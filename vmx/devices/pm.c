@@ -18,7 +18,6 @@
 #define EVT_ENABLE 0x0521u
 #define CNT_SCI_EN 0x0001u
 #define CNT_KEPT   0x1c07u /* SLP_TYP, GBL_RLS, BM_RLD, SCI_EN */
-#define NS_PER_S   1000000000ull
 
 static void update_sci(struct pm *pm)
 {

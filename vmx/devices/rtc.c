@@ -13,8 +13,6 @@
 #include "kernel/lib/lib.h"
 #include "vmx/devices/devices_priv.h"
 
-#define NS_PER_S 1000000000ull
-
 enum rtc_reg {
 	R_SEC,
 	R_SEC_ALARM,
