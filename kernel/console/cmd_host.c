@@ -162,22 +162,14 @@ int cmd_echo(const struct shell_args *a)
 	return 0;
 }
 
-static bool never(void *arg)
-{
-	(void)arg;
-	return false;
-}
-
 int cmd_sleep(const struct shell_args *a)
 {
-	struct waitq nobody;
 	uint64_t seconds;
 
 	if (a->argc != 2 || str_to_u64(a->argv[1], &seconds) != 0 ||
 	    seconds > 86400)
 		return -EINVAL;
-	waitq_init(&nobody);
-	if (shell_wait(&nobody, never, NULL, seconds * 1000000000ull) == -EINTR)
+	if (shell_sleep(seconds) != 0)
 		out_fail(a, "interrupted");
 	else if (a->json)
 		out_done(a, "slept %llu s", (unsigned long long)seconds);

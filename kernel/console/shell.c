@@ -118,6 +118,22 @@ int shell_wait(struct waitq *wq, bool (*done)(void *arg), void *arg,
 	return err;
 }
 
+static bool never(void *arg)
+{
+	(void)arg;
+	return false;
+}
+
+int shell_sleep(uint64_t seconds)
+{
+	struct waitq nobody;
+	int err;
+
+	waitq_init(&nobody);
+	err = shell_wait(&nobody, never, NULL, seconds * 1000000000ull);
+	return err == -EINTR ? err : 0;
+}
+
 static bool key_typed(void *arg)
 {
 	int *key = arg;

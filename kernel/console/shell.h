@@ -84,6 +84,9 @@ struct waitq;
 MUST_CHECK int shell_wait(struct waitq *wq, bool (*done)(void *arg), void *arg,
 			  uint64_t timeout_ns);
 
+/* Waits so long; -EINTR: Ctrl-C was typed, else 0. As shell_wait(). */
+MUST_CHECK int shell_sleep(uint64_t seconds);
+
 /* Asks on the last row; true: the answer was y. Ctrl-C is no. */
 bool shell_ask(const char *question);
 

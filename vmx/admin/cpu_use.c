@@ -145,20 +145,13 @@ static void top_json(const struct cpu_use *u)
 	out_json_end(j);
 }
 
-static bool never(void *arg)
-{
-	(void)arg;
-	return false;
-}
-
 /* COUNT looks (0: until Ctrl-C), each after so many seconds. */
 static void show_again(const struct shell_args *a, struct cpu_use *uses,
 		       uint64_t seconds, uint64_t count)
 {
 	look(uses);
 	for (uint64_t i = 0; !count || i < count; i++) {
-		if (shell_wait(NULL, never, NULL, seconds * 1000000000ull) ==
-		    -EINTR)
+		if (shell_sleep(seconds) != 0)
 			return;
 		look(uses);
 		if (a->json) {
