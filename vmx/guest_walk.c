@@ -309,13 +309,6 @@ static int translate(struct vcpu *v, gva_t a, enum access access, gpa_t *out,
 	return err;
 }
 
-int guest_translate(struct vcpu *v, gva_t a, bool write, gpa_t *out,
-		    uint32_t *error_code)
-{
-	return translate(v, a, write ? ACCESS_WRITE : ACCESS_READ, out,
-			 error_code);
-}
-
 /* ---- copies ---- */
 
 /* One page's part of an access of nbytes at a. */

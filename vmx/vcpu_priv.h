@@ -271,15 +271,10 @@ MUST_CHECK bool pv_eoi_settle_quick(struct vcpu *v);
 
 /* ---- vmx/guest_walk.c ---- */
 /*
- * Guest linear to guest-physical for a data access at the current privilege
- * level, as the processor would do it. 0; -EFAULT: #PF with *error_code;
- * -EINVAL: not canonical, #GP or #SS; -ENOMEM.
- */
-MUST_CHECK int guest_translate(struct vcpu *v, gva_t a, bool write, gpa_t *out,
-			       uint32_t *error_code);
-/*
- * Copies from/to guest-linear memory; errors as above and those of
- * guest_read(), which leave *error_code alone. *fault is where.
+ * Copies from/to guest-linear memory, at the current privilege level and with
+ * the walk that the processor would do. 0; -EFAULT: #PF with *error_code;
+ * -EINVAL: not canonical, #GP or #SS; those of guest_read(), which leave
+ * *error_code alone. *fault is where.
  */
 MUST_CHECK int guest_read_linear(struct vcpu *v, gva_t a, void *dst,
 				 unsigned nbytes, gva_t *fault,
