@@ -5,27 +5,9 @@
 #include "kernel/lib/calendar.h"
 #include "kernel/lib/errno.h"
 #include "kernel/lib/lib.h"
+#include "kernel/lib/rtc_format.h"
 #include "kernel/lib/tsc.h"
 #include "kernel/lib/x86.h"
-
-#define PORT_INDEX 0x70
-#define PORT_DATA  0x71
-
-enum {
-	REG_SEC = 0,
-	REG_MIN = 2,
-	REG_HOUR = 4,
-	REG_DAY = 7,
-	REG_MONTH = 8,
-	REG_YEAR = 9,
-	REG_A = 10,
-	REG_B = 11
-};
-
-#define A_UPDATING 0x80
-#define B_24H	   0x02
-#define B_BINARY   0x04
-#define HOUR_PM	   0x80
 
 struct rtc_time {
 	uint8_t sec, min, hour, day, month, year;
@@ -33,18 +15,18 @@ struct rtc_time {
 
 static uint8_t reg_read(uint8_t reg)
 {
-	outb(PORT_INDEX, reg);
-	return inb(PORT_DATA);
+	outb(RTC_PORT_INDEX, reg);
+	return inb(RTC_PORT_DATA);
 }
 
 static void read_raw(struct rtc_time *t)
 {
-	t->sec = reg_read(REG_SEC);
-	t->min = reg_read(REG_MIN);
-	t->hour = reg_read(REG_HOUR);
-	t->day = reg_read(REG_DAY);
-	t->month = reg_read(REG_MONTH);
-	t->year = reg_read(REG_YEAR);
+	t->sec = reg_read(RTC_SEC);
+	t->min = reg_read(RTC_MIN);
+	t->hour = reg_read(RTC_HOUR);
+	t->day = reg_read(RTC_DAY);
+	t->month = reg_read(RTC_MONTH);
+	t->year = reg_read(RTC_YEAR);
 }
 
 static uint8_t from_bcd(uint8_t v)
@@ -54,10 +36,10 @@ static uint8_t from_bcd(uint8_t v)
 
 static void decode(struct rtc_time *t, uint8_t b)
 {
-	bool pm = !(b & B_24H) && t->hour & HOUR_PM;
+	bool pm = !(b & RTC_B_24H) && t->hour & RTC_HOUR_PM;
 
-	t->hour &= (uint8_t)~HOUR_PM;
-	if (!(b & B_BINARY)) {
+	t->hour &= (uint8_t)~RTC_HOUR_PM;
+	if (!(b & RTC_B_BINARY)) {
 		t->sec = from_bcd(t->sec);
 		t->min = from_bcd(t->min);
 		t->hour = from_bcd(t->hour);
@@ -65,7 +47,7 @@ static void decode(struct rtc_time *t, uint8_t b)
 		t->month = from_bcd(t->month);
 		t->year = from_bcd(t->year);
 	}
-	if (!(b & B_24H))
+	if (!(b & RTC_B_24H))
 		t->hour = (uint8_t)(t->hour % 12 + (pm ? 12 : 0));
 }
 
@@ -78,12 +60,12 @@ int rtc_read_epoch(uint64_t *epoch)
 	do {
 		if (rdtsc() > give_up)
 			return -EIO;
-		while (reg_read(REG_A) & A_UPDATING && rdtsc() < give_up)
+		while (reg_read(RTC_A) & RTC_A_UIP && rdtsc() < give_up)
 			cpu_pause();
 		read_raw(&t);
 		read_raw(&again);
 	} while (memcmp(&t, &again, sizeof(t)) != 0);
-	decode(&t, reg_read(REG_B));
+	decode(&t, reg_read(RTC_B));
 	if (t.sec > 59 || t.min > 59 || t.hour > 23 || !t.day || t.day > 31 ||
 	    !t.month || t.month > 12 || t.year > 99)
 		return -EIO;

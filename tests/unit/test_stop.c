@@ -69,7 +69,7 @@ static void steps_are_done_where_they_belong(void **state)
 static void more_steps_than_there_is_room_for_are_a_bug(void **state)
 {
 	(void)state;
-	for (unsigned i = 3; i < REGISTRY_ROWS; i++)
+	for (size_t i = 3; i < REGISTRY_ROWS; i++)
 		stop_register(upper, 1);
 	expect_assert_failure(stop_register(upper, 1));
 }

@@ -11,42 +11,17 @@
 
 #include "kernel/lib/calendar.h"
 #include "kernel/lib/lib.h"
+#include "kernel/lib/rtc_format.h"
 #include "vmx/devices/devices_priv.h"
 
-enum rtc_reg {
-	R_SEC,
-	R_SEC_ALARM,
-	R_MIN,
-	R_MIN_ALARM,
-	R_HOUR,
-	R_HOUR_ALARM,
-	R_WDAY,
-	R_DAY,
-	R_MONTH,
-	R_YEAR,
-	R_A,
-	R_B,
-	R_C,
-	R_D,
-	R_BASE_MEM_LOW = 0x15,
-	R_BASE_MEM_HIGH,
-	R_CENTURY = 0x32,
-};
+/* What PC firmware keeps in the clock's RAM. */
+#define R_BASE_MEM_LOW	0x15u
+#define R_BASE_MEM_HIGH 0x16u
+#define R_CENTURY	0x32u
 
-#define A_UIP	  0x80u
-#define B_SET	  0x80u
-#define B_PIE	  0x40u
-#define B_AIE	  0x20u
-#define B_UIE	  0x10u
-#define B_BINARY  0x04u
-#define B_24H	  0x02u
-#define C_IRQF	  0x80u
-#define D_VALID	  0x80u
-#define HOUR_PM	  0x80u
-#define ALARM_ANY 0xc0u
 #define UIP_NS	  244000u /* data sheet: before each update */
 #define A_DEFAULT 0x26u	  /* 32.768 kHz, 1024 Hz */
-#define ENABLES	  (B_PIE | B_AIE | B_UIE)
+#define ENABLES	  (RTC_B_PIE | RTC_B_AIE | RTC_B_UIE)
 /* Periodic interrupts faster than this are merged. */
 #define MIN_PERIOD_NS 100000u
 
@@ -54,14 +29,14 @@ enum rtc_reg {
 
 static uint8_t encode(const struct rtc *rtc, unsigned v)
 {
-	if (rtc->ram[R_B] & B_BINARY)
+	if (rtc->ram[RTC_B] & RTC_B_BINARY)
 		return (uint8_t)v;
 	return (uint8_t)(v / 10 << 4 | v % 10);
 }
 
 static unsigned decode(const struct rtc *rtc, uint8_t v)
 {
-	if (rtc->ram[R_B] & B_BINARY)
+	if (rtc->ram[RTC_B] & RTC_B_BINARY)
 		return v;
 	return (v >> 4) * 10u + (v & 0xf);
 }
@@ -70,33 +45,33 @@ static uint8_t encode_hour(const struct rtc *rtc, unsigned hour)
 {
 	unsigned h12 = hour % 12 ? hour % 12 : 12;
 
-	if (rtc->ram[R_B] & B_24H)
+	if (rtc->ram[RTC_B] & RTC_B_24H)
 		return encode(rtc, hour);
-	return encode(rtc, h12) | (uint8_t)(hour >= 12 ? HOUR_PM : 0);
+	return encode(rtc, h12) | (uint8_t)(hour >= 12 ? RTC_HOUR_PM : 0);
 }
 
 static unsigned decode_hour(const struct rtc *rtc, uint8_t v)
 {
-	if (rtc->ram[R_B] & B_24H)
+	if (rtc->ram[RTC_B] & RTC_B_24H)
 		return decode(rtc, v);
-	return decode(rtc, v & 0x7f) % 12 + (v & HOUR_PM ? 12 : 0);
+	return decode(rtc, v & 0x7f) % 12 + (v & RTC_HOUR_PM ? 12 : 0);
 }
 
 static bool is_time_reg(unsigned reg)
 {
-	return reg == R_CENTURY || reg == R_SEC || reg == R_MIN ||
-	       (reg >= R_HOUR && reg <= R_YEAR && reg != R_HOUR_ALARM);
+	return reg == R_CENTURY || reg == RTC_SEC || reg == RTC_MIN ||
+	       (reg >= RTC_HOUR && reg <= RTC_YEAR && reg != RTC_HOUR_ALARM);
 }
 
 static void store_calendar(struct rtc *rtc, const struct calendar *c)
 {
-	rtc->ram[R_SEC] = encode(rtc, c->sec);
-	rtc->ram[R_MIN] = encode(rtc, c->min);
-	rtc->ram[R_HOUR] = encode_hour(rtc, c->hour);
-	rtc->ram[R_WDAY] = encode(rtc, c->wday);
-	rtc->ram[R_DAY] = encode(rtc, c->day);
-	rtc->ram[R_MONTH] = encode(rtc, c->month);
-	rtc->ram[R_YEAR] = encode(rtc, c->year % 100);
+	rtc->ram[RTC_SEC] = encode(rtc, c->sec);
+	rtc->ram[RTC_MIN] = encode(rtc, c->min);
+	rtc->ram[RTC_HOUR] = encode_hour(rtc, c->hour);
+	rtc->ram[RTC_WDAY] = encode(rtc, c->wday);
+	rtc->ram[RTC_DAY] = encode(rtc, c->day);
+	rtc->ram[RTC_MONTH] = encode(rtc, c->month);
+	rtc->ram[RTC_YEAR] = encode(rtc, c->year % 100);
 	rtc->ram[R_CENTURY] = encode(rtc, c->year / 100);
 }
 
@@ -113,7 +88,7 @@ static void refresh(struct rtc *rtc, uint64_t ns)
 {
 	struct calendar c;
 
-	if (rtc->ram[R_B] & B_SET)
+	if (rtc->ram[RTC_B] & RTC_B_SET)
 		return;
 	calendar_from_epoch(guest_seconds(rtc, ns), &c);
 	store_calendar(rtc, &c);
@@ -124,12 +99,12 @@ static void adopt(struct rtc *rtc, uint64_t ns)
 {
 	const struct calendar c = {
 		.year = decode(rtc, rtc->ram[R_CENTURY]) * 100 +
-			decode(rtc, rtc->ram[R_YEAR]),
-		.month = decode(rtc, rtc->ram[R_MONTH]),
-		.day = decode(rtc, rtc->ram[R_DAY]),
-		.hour = decode_hour(rtc, rtc->ram[R_HOUR]),
-		.min = decode(rtc, rtc->ram[R_MIN]),
-		.sec = decode(rtc, rtc->ram[R_SEC]),
+			decode(rtc, rtc->ram[RTC_YEAR]),
+		.month = decode(rtc, rtc->ram[RTC_MONTH]),
+		.day = decode(rtc, rtc->ram[RTC_DAY]),
+		.hour = decode_hour(rtc, rtc->ram[RTC_HOUR]),
+		.min = decode(rtc, rtc->ram[RTC_MIN]),
+		.sec = decode(rtc, rtc->ram[RTC_SEC]),
 	};
 
 	if (c.month < 1 || c.month > 12 || c.year < 1970)
@@ -142,17 +117,17 @@ static void adopt(struct rtc *rtc, uint64_t ns)
 
 static void raise_flags(struct rtc *rtc, unsigned flags)
 {
-	rtc->ram[R_C] |= (uint8_t)flags;
-	if (!(rtc->ram[R_C] & rtc->ram[R_B] & ENABLES))
+	rtc->ram[RTC_C] |= (uint8_t)flags;
+	if (!(rtc->ram[RTC_C] & rtc->ram[RTC_B] & ENABLES))
 		return;
-	rtc->ram[R_C] |= C_IRQF;
+	rtc->ram[RTC_C] |= RTC_C_IRQF;
 	irq_set_level(rtc->vm, IRQ_RTC, true);
 }
 
 /* Length of the periodic interrupt, 0: off (data sheet, rate selection). */
 static uint64_t period_ns(const struct rtc *rtc)
 {
-	unsigned rate = rtc->ram[R_A] & 0xf;
+	unsigned rate = rtc->ram[RTC_A] & 0xf;
 	uint64_t ns;
 
 	if (!rate)
@@ -165,18 +140,18 @@ static uint64_t period_ns(const struct rtc *rtc)
 
 static bool alarm_field_matches(uint8_t alarm, uint8_t now)
 {
-	return (alarm & ALARM_ANY) == ALARM_ANY || alarm == now;
+	return (alarm & RTC_ALARM_ANY) == RTC_ALARM_ANY || alarm == now;
 }
 
 static void second_passed(struct rtc *rtc, uint64_t ns)
 {
-	unsigned flags = B_UIE;
+	unsigned flags = RTC_B_UIE;
 
 	refresh(rtc, ns);
-	if (alarm_field_matches(rtc->ram[R_SEC_ALARM], rtc->ram[R_SEC]) &&
-	    alarm_field_matches(rtc->ram[R_MIN_ALARM], rtc->ram[R_MIN]) &&
-	    alarm_field_matches(rtc->ram[R_HOUR_ALARM], rtc->ram[R_HOUR]))
-		flags |= B_AIE;
+	if (alarm_field_matches(rtc->ram[RTC_SEC_ALARM], rtc->ram[RTC_SEC]) &&
+	    alarm_field_matches(rtc->ram[RTC_MIN_ALARM], rtc->ram[RTC_MIN]) &&
+	    alarm_field_matches(rtc->ram[RTC_HOUR_ALARM], rtc->ram[RTC_HOUR]))
+		flags |= RTC_B_AIE;
 	raise_flags(rtc, flags);
 }
 
@@ -187,25 +162,25 @@ static void settle(struct rtc *rtc, uint64_t ns)
 
 	if (ns / NS_PER_S != rtc->seen_second) {
 		rtc->seen_second = ns / NS_PER_S;
-		if (!(rtc->ram[R_B] & B_SET))
+		if (!(rtc->ram[RTC_B] & RTC_B_SET))
 			second_passed(rtc, ns);
 	}
 	if (period && ns >= rtc->next_tick) {
 		rtc->next_tick = (ns / period + 1) * period;
-		raise_flags(rtc, B_PIE);
+		raise_flags(rtc, RTC_B_PIE);
 	}
 }
 
 /* Arms the host timer for the next enabled event, if any. [lock] */
 static bool rearm(struct rtc *rtc, uint64_t ns)
 {
-	uint8_t b = rtc->ram[R_B];
+	uint8_t b = rtc->ram[RTC_B];
 	uint64_t period = period_ns(rtc);
 	uint64_t at = ~0ull;
 
-	if (b & (B_AIE | B_UIE))
+	if (b & (RTC_B_AIE | RTC_B_UIE))
 		at = (ns / NS_PER_S + 1) * NS_PER_S;
-	if ((b & B_PIE) && period)
+	if ((b & RTC_B_PIE) && period)
 		at = min(at, (ns / period + 1) * period);
 	if (at == ~0ull)
 		return false;
@@ -232,19 +207,19 @@ static uint8_t read_reg(struct rtc *rtc, unsigned reg, uint64_t ns)
 	uint8_t val;
 
 	switch (reg) {
-	case R_A:
-		val = rtc->ram[R_A];
-		if (!(rtc->ram[R_B] & B_SET) &&
+	case RTC_A:
+		val = rtc->ram[RTC_A];
+		if (!(rtc->ram[RTC_B] & RTC_B_SET) &&
 		    ns % NS_PER_S >= NS_PER_S - UIP_NS)
-			val |= A_UIP;
+			val |= RTC_A_UIP;
 		return val;
-	case R_C:
+	case RTC_C:
 		settle(rtc, ns);
-		val = rtc->ram[R_C];
-		rtc->ram[R_C] = 0;
+		val = rtc->ram[RTC_C];
+		rtc->ram[RTC_C] = 0;
 		irq_set_level(rtc->vm, IRQ_RTC, false);
 		return val;
-	case R_D: return D_VALID;
+	case RTC_D: return RTC_D_VALID;
 	default:
 		if (is_time_reg(reg))
 			refresh(rtc, ns);
@@ -254,15 +229,15 @@ static uint8_t read_reg(struct rtc *rtc, unsigned reg, uint64_t ns)
 
 static void write_b(struct rtc *rtc, uint8_t val, uint64_t ns)
 {
-	uint8_t old = rtc->ram[R_B];
+	uint8_t old = rtc->ram[RTC_B];
 
 	/* The time that SET freezes is the one of this moment. */
-	if ((val & B_SET) && !(old & B_SET)) {
+	if ((val & RTC_B_SET) && !(old & RTC_B_SET)) {
 		refresh(rtc, ns);
-		val &= (uint8_t)~B_UIE;
+		val &= (uint8_t)~RTC_B_UIE;
 	}
-	rtc->ram[R_B] = val;
-	if (!(val & B_SET) && (old & B_SET))
+	rtc->ram[RTC_B] = val;
+	if (!(val & RTC_B_SET) && (old & RTC_B_SET))
 		adopt(rtc, ns);
 	raise_flags(rtc, 0);
 }
@@ -270,10 +245,10 @@ static void write_b(struct rtc *rtc, uint8_t val, uint64_t ns)
 static void write_reg(struct rtc *rtc, unsigned reg, uint8_t val, uint64_t ns)
 {
 	switch (reg) {
-	case R_A: rtc->ram[R_A] = val & 0x7f; break;
-	case R_B: write_b(rtc, val, ns); break;
-	case R_C:
-	case R_D: break;
+	case RTC_A: rtc->ram[RTC_A] = val & 0x7f; break;
+	case RTC_B: write_b(rtc, val, ns); break;
+	case RTC_C:
+	case RTC_D: break;
 	default:
 		if (!is_time_reg(reg)) {
 			rtc->ram[reg] = val;
@@ -281,7 +256,7 @@ static void write_reg(struct rtc *rtc, unsigned reg, uint8_t val, uint64_t ns)
 		}
 		refresh(rtc, ns);
 		rtc->ram[reg] = val;
-		if (!(rtc->ram[R_B] & B_SET))
+		if (!(rtc->ram[RTC_B] & RTC_B_SET))
 			adopt(rtc, ns);
 		break;
 	}
@@ -325,7 +300,7 @@ void rtc_stop(struct rtc *rtc)
 {
 	uint64_t flags = spin_lock_irqsave(&rtc->lock);
 
-	rtc->ram[R_B] &= (uint8_t)~ENABLES;
+	rtc->ram[RTC_B] &= (uint8_t)~ENABLES;
 	spin_unlock_irqrestore(&rtc->lock, flags);
 	guest_timer_cancel(&rtc->timer);
 }
@@ -334,7 +309,7 @@ void rtc_stop(struct rtc *rtc)
 void rtc_reset(struct rtc *rtc)
 {
 	rtc_stop(rtc);
-	rtc->ram[R_C] = 0;
+	rtc->ram[RTC_C] = 0;
 	rtc->index = 0;
 }
 
@@ -344,8 +319,8 @@ void rtc_init(struct rtc *rtc, struct vm *vm)
 	rtc->vm = vm;
 	spin_init(&rtc->lock, LOCK_DEVICE_IRQ, "rtc");
 	guest_timer_init(&rtc->timer, vm, timer_fn);
-	rtc->ram[R_A] = A_DEFAULT;
-	rtc->ram[R_B] = B_24H;
+	rtc->ram[RTC_A] = A_DEFAULT;
+	rtc->ram[RTC_B] = RTC_B_24H;
 	/* 640 KiB of base memory, as firmware records it. */
 	rtc->ram[R_BASE_MEM_LOW] = 640 & 0xff;
 	rtc->ram[R_BASE_MEM_HIGH] = 640 >> 8;
