@@ -14,7 +14,7 @@
 #define SOURCE_NONE 0u
 #define SOURCE_MADT 1u
 #define SOURCE_MP   2u
-#define MAX_CPUS    4096u /* a bound on what broken tables can claim */
+#define MAX_LISTED  4096u /* a bound on what broken tables can claim */
 
 /* UEFI PI, "MP Services Protocol"; gnu-efi doesn't declare it. */
 #define MP_SERVICES_GUID                                                       \
@@ -139,10 +139,10 @@ static int cpus_from_madt(struct boot_info *bi)
 	/* No entry of a CPU is shorter. */
 	err = list_alloc(bi,
 			 min(madt->nbytes / (uint32_t)sizeof(struct madt_lapic),
-			     MAX_CPUS));
+			     MAX_LISTED));
 	if (err)
 		return err;
-	while (bi->nr_cpus < MAX_CPUS && (e = acpi_madt_next(madt, e)))
+	while (bi->nr_cpus < MAX_LISTED && (e = acpi_madt_next(madt, e)))
 		madt_entry_add(bi, e);
 	bi->cpu_source = SOURCE_MADT;
 	return bi->nr_cpus ? 0 : -ENOENT;
@@ -162,7 +162,7 @@ static int cpus_from_mp_services(struct boot_info *bi)
 	mp = p;
 	if (EFI_ERROR(mp->get_number(mp, &nr, &nr_enabled)) || nr == 0)
 		return -ENOENT;
-	nr = min(nr, MAX_CPUS);
+	nr = min(nr, MAX_LISTED);
 	err = list_alloc(bi, (uint32_t)nr);
 	if (err)
 		return err;

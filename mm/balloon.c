@@ -34,7 +34,11 @@ static int split_once(struct gspace *gs, const struct region *r, gfn_t g,
 	return err;
 }
 
-int gspace_split_to_page(struct gspace *gs, const struct region *r, gfn_t g,
+/*
+ * Divides the leaf and the object entry that cover g until g has an entry of
+ * its own, *e. 0, -ENOMEM (every page as before). Locked.
+ */
+static int split_to_page(struct gspace *gs, const struct region *r, gfn_t g,
 			 uint64_t **e)
 {
 	uint64_t idx = region_index(r, g);
@@ -255,7 +259,7 @@ static int stretch_open(struct batch *b, const struct region *r,
 	int err;
 
 	b->nr_divided += !mobject_find_page(&b->gs->ram, region_index(r, g));
-	err = gspace_split_to_page(b->gs, r, g, &e);
+	err = split_to_page(b->gs, r, g, &e);
 	if (err)
 		return err;
 	st->r = r;

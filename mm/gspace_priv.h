@@ -142,13 +142,6 @@ void gspace_freeze(struct gspace *gs);
 void gspace_thaw(struct gspace *gs);
 
 /*
- * Divides the leaf and the object entry that cover g until g has an entry of
- * its own, *e. 0, -ENOMEM (every page as before). Locked.
- */
-MUST_CHECK int gspace_split_to_page(struct gspace *gs, const struct region *r,
-				    gfn_t g, uint64_t **e);
-
-/*
  * A range that is being taken back, piece by piece. The pages of [g, g +
  * npages), within r, whose state is in `states` become hollow and lose their
  * leaves.
