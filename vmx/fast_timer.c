@@ -37,6 +37,7 @@ static bool enter_again(struct vcpu *v)
 		__atomic_fetch_and(&v->requests, ~VCPU_REQ_EVENT,
 				   __ATOMIC_SEQ_CST);
 		inject_prepare_entry(v);
+		stay_timer_reload(v);
 	}
 	return true;
 }

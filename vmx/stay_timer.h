@@ -58,4 +58,19 @@ static ALWAYS_INLINE void stay_timer_follow(struct vcpu *v)
 		stay_timer_renew(v);
 }
 
+/*
+ * What goes in with this entry has been put into the VMCS, which may have armed
+ * a timer too (a periodic one whose interrupt is taken). The entry must come
+ * all the same, so one that is due by now ends the stay right behind it.
+ */
+static ALWAYS_INLINE void stay_timer_reload(struct vcpu *v)
+{
+	if (likely(timer_next_deadline() == v->stay_next) ||
+	    !stay_timer_exists())
+		return;
+	stay_timer_renew(v);
+	if (!stay_timer_load(v))
+		vmcs_write_here(VMCS_PREEMPTION_TIMER, 0);
+}
+
 #endif

@@ -227,6 +227,7 @@ static int guest_stay(struct vcpu *v)
 	} else {
 		/* Now, because what is put into the VMCS must be entered. */
 		inject_prepare_entry(v);
+		stay_timer_reload(v);
 		err = vmx_enter(v);
 	}
 	__atomic_store_n(&v->mode, VCPU_OUTSIDE, __ATOMIC_SEQ_CST);

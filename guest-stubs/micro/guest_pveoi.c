@@ -18,6 +18,9 @@ const char guest_name[] = "pveoi";
 #define X2_SELF_IPI    0x83f
 #define SW_ENABLE      0x100
 #define DIVIDE_BY_1    0xb
+#define PERIODIC       (1u << 17)
+#define PERIOD	       200000u
+#define NR_PERIODS     60u
 #define MSR_KVM_PV_EOI 0x4b564d04
 #define KVM_F_PV_EOI   (1u << 6)
 #define PV_EOI_ENABLE  1ul
@@ -140,6 +143,26 @@ static void check_free_ends(void)
 	check_none_in_service();
 }
 
+/*
+ * The next period begins when the last interrupt is taken. Without an exit at
+ * its end, nothing but the timer itself ends this stay.
+ */
+static void check_periods_without_exits(void)
+{
+	uint64_t begin = ticks_now();
+
+	nr_irqs = 0;
+	msr_write(X2_LVT_TIMER, HIGH | PERIODIC);
+	msr_write(X2_TIMER_INIT, PERIOD);
+	__asm__ volatile("sti");
+	while (nr_irqs < NR_PERIODS)
+		__asm__ volatile("pause" ::: "memory");
+	__asm__ volatile("cli");
+	CHECK(ticks_now() - begin < NR_PERIODS * PERIOD * 3ul / 2);
+	msr_write(X2_TIMER_INIT, 0);
+	msr_write(X2_LVT_TIMER, HIGH);
+}
+
 static void check_exits_in_handlers(void)
 {
 	tick(look_at_isr);
@@ -176,5 +199,6 @@ void guest_main(void)
 	msr_write(X2_LVT_TIMER, HIGH);
 	check_msr();
 	check_free_ends();
+	check_periods_without_exits();
 	check_exits_in_handlers();
 }

@@ -27,6 +27,8 @@ static struct vcpu v;
 static uint32_t asks; /* VCPU_REQ_* */
 static bool switches; /* wakes a thread that must run first */
 static uint64_t next; /* deadline of the timer behind it */
+/* The guest's next period, which begins when its interrupt is taken; 0: none */
+static uint64_t period;
 
 static unsigned nr_run, nr_prepared, nr_settled;
 static bool can_settle;
@@ -59,6 +61,8 @@ void inject_prepare_entry(struct vcpu *vcpu)
 	/* What goes into the VMCS is entered: the stay has been set up. */
 	assert_int_equal(vmcs_read(VMCS_PREEMPTION_TIMER), 500);
 	nr_prepared++;
+	if (period)
+		this_cpu()->timer_next = period;
 }
 
 static int setup(void **state)
@@ -72,6 +76,7 @@ static int setup(void **state)
 	asks = VCPU_REQ_EVENT;
 	switches = false;
 	next = NOW + 500;
+	period = 0;
 	nr_run = nr_prepared = nr_settled = 0;
 	can_settle = true;
 	vmcs_write(VMCS_IDT_VECTORING_INFO, 0);
@@ -96,6 +101,21 @@ static void the_guests_own_timer_goes_in_at_once(void **state)
 	assert_int_equal(nr_prepared, 1);
 	assert_int_equal(v.exits[REASON_PREEMPTION_TIMER], 1);
 	assert_int_equal(v.stay_next, NOW + 500);
+}
+
+/* Nothing but that timer may end the stay that follows. */
+static void a_period_that_begins_now_ends_this_stay(void **state)
+{
+	(void)state;
+	period = NOW + 77;
+	assert_true(fast_preemption_timer(&v));
+	assert_int_equal(vmcs_read(VMCS_PREEMPTION_TIMER), 77);
+	/* Late already: at once, but the interrupt goes in before. */
+	setup(NULL);
+	period = NOW - 1;
+	assert_true(fast_preemption_timer(&v));
+	assert_int_equal(nr_prepared, 1);
+	assert_int_equal(vmcs_read(VMCS_PREEMPTION_TIMER), 0);
 }
 
 static void anothers_timer_changes_nothing(void **state)
@@ -161,6 +181,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 #define T(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 		T(the_guests_own_timer_goes_in_at_once),
+		T(a_period_that_begins_now_ends_this_stay),
 		T(anothers_timer_changes_nothing),
 		T(the_rest_is_left_untouched),
 		T(what_the_thread_must_do_is_handed_over),
