@@ -135,11 +135,9 @@ static int set_cr4(struct vcpu *v, uint64_t val)
 static enum exit_action write_cr(struct vcpu *v, unsigned cr, enum reg r)
 {
 	uint64_t val = vcpu_get_reg(v, r);
-	bool long64 = (vmcs_read32(VMCS_GUEST_CS_AR) & AR_LONG) &&
-		      (vmcs_read(VMCS_GUEST_EFER) & EFER_LMA);
 	int err = -EINVAL;
 
-	if (!long64)
+	if (!vcpu_runs_64bit_code())
 		val &= 0xffffffffu;
 	if (cr == 0)
 		err = set_cr0(v, val);

@@ -48,21 +48,23 @@ union insn_bytes {
 /* The bytes at RIP, as many as are mapped; 0: none. */
 static unsigned fetch_insn(struct vcpu *v, union insn_bytes *insn)
 {
-	gva_t rip = { vmcs_read(VMCS_GUEST_CS_BASE) +
-		      vmcs_read(VMCS_GUEST_RIP) };
+	uint64_t rip = vmcs_read(VMCS_GUEST_RIP);
 
 	if (insn_peek(v, insn->peeked))
 		return INSN_MAX_NBYTES;
-	return guest_fetch_linear(v, rip, insn->byte, INSN_MAX_NBYTES);
+	/* SDM, "Segmentation in IA-32e Mode": 64-bit code has no base. */
+	if (!vcpu_runs_64bit_code())
+		rip = (rip + vmcs_read(VMCS_GUEST_CS_BASE)) & 0xffffffffu;
+	return guest_fetch_linear(v, (gva_t){ rip }, insn->byte,
+				  INSN_MAX_NBYTES);
 }
 
 static enum insn_mode insn_mode(void)
 {
-	uint32_t cs = vmcs_read32(VMCS_GUEST_CS_AR);
-
-	if ((vmcs_read(VMCS_GUEST_EFER) & EFER_LMA) && (cs & AR_LONG))
+	if (vcpu_runs_64bit_code())
 		return INSN_MODE_64;
-	return (cs & AR_DB) ? INSN_MODE_32 : INSN_MODE_16;
+	return vmcs_read32(VMCS_GUEST_CS_AR) & AR_DB ? INSN_MODE_32
+						     : INSN_MODE_16;
 }
 
 static enum exit_action mmio(struct vcpu *v, gpa_t at, bool write)

@@ -90,10 +90,7 @@ static int io_element(struct vcpu *v, uint16_t port, unsigned nbytes, bool in,
 /* Linear addresses of other code than 64-bit code have 32 bits. */
 static uint64_t linear_mask(void)
 {
-	return (vmcs_read(VMCS_GUEST_EFER) & EFER_LMA) &&
-			       (vmcs_read32(VMCS_GUEST_CS_AR) & AR_LONG)
-		       ? ~0ull
-		       : size_mask(4);
+	return vcpu_runs_64bit_code() ? ~0ull : size_mask(4);
 }
 
 static enum exit_action io_string(struct vcpu *v, uint16_t port,

@@ -43,7 +43,9 @@ bool insn_peek(struct vcpu *v, uint64_t insn[2])
 	gpa_t at;
 	bool ok;
 
+	/* Outside IA-32e mode nobody checks CS.L. */
 	if (!(vmcs_read_here(VMCS_GUEST_CS_AR) & AR_LONG) ||
+	    !(vmcs_read_here(VMCS_GUEST_EFER) & EFER_LMA) ||
 	    (vmcs_read_here(VMCS_GUEST_CR4) & CR4_LA57) ||
 	    (rip & PAGE_MASK) > PAGE_SIZE - 2 * sizeof(*insn) ||
 	    !guest_quick_begin(v->gs))

@@ -16,8 +16,7 @@ static gva_t linear_of(enum insn_seg seg, uint64_t offset)
 		[SEG_SS] = VMCS_GUEST_SS_BASE, [SEG_DS] = VMCS_GUEST_DS_BASE,
 		[SEG_FS] = VMCS_GUEST_FS_BASE, [SEG_GS] = VMCS_GUEST_GS_BASE,
 	};
-	bool is_64bit = (vmcs_read(VMCS_GUEST_EFER) & EFER_LMA) &&
-			(vmcs_read32(VMCS_GUEST_CS_AR) & AR_LONG);
+	bool is_64bit = vcpu_runs_64bit_code();
 
 	/* SDM, "Segmentation in IA-32e Mode": only FS and GS have a base. */
 	if (is_64bit && seg < SEG_FS)

@@ -306,6 +306,12 @@ static inline uint64_t vcpu_real_cr4(uint64_t val)
 {
 	return val | CR4_VMXE | (read_cr4() & CR4_MCE);
 }
+/* CS.L means something in IA-32e mode only; elsewhere nobody checks it. */
+static inline bool vcpu_runs_64bit_code(void)
+{
+	return (vmcs_read(VMCS_GUEST_EFER) & EFER_LMA) &&
+	       (vmcs_read32(VMCS_GUEST_CS_AR) & AR_LONG);
+}
 /* Current privilege level: SS.DPL (SDM, "Guest Register State"). */
 static inline unsigned vcpu_cpl(void)
 {

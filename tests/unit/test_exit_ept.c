@@ -95,6 +95,7 @@ int mmio_emulate(struct vcpu *vcpu, struct mmio_access *a)
 
 static bool can_peek;
 static unsigned nr_fetches;
+static uint64_t fetched_from;
 
 bool insn_peek(struct vcpu *vcpu, uint64_t insn[2])
 {
@@ -107,7 +108,7 @@ unsigned guest_fetch_linear(struct vcpu *vcpu, gva_t a, uint8_t *dst,
 			    unsigned nbytes)
 {
 	(void)vcpu;
-	(void)a;
+	fetched_from = a.raw;
 	memset(dst, 0x90, nbytes);
 	nr_fetches++;
 	return nbytes;
@@ -288,12 +289,39 @@ static void the_instruction_is_had_one_way_or_the_other(void **state)
 	can_peek = false;
 }
 
+/* SDM, "Segmentation in IA-32e Mode", and addresses of 32 bits elsewhere. */
+static void the_base_of_64bit_code_is_ignored(void **state)
+{
+	static const struct {
+		uint64_t efer, ar, rip, from;
+	} at[] = {
+		{ EFER_LMA, AR_LONG, 0x112345678, 0x112345678 },
+		{ EFER_LMA, AR_DB, 0x5678, 0xfff05678 },
+		{ EFER_LMA, AR_DB, 0x105678, 0x5678 },
+		{ 0, AR_LONG | AR_DB, 0x5678, 0xfff05678 },
+	};
+
+	(void)state;
+	fault_result = -ENOENT;
+	for (size_t i = 0; i < ARRAY_SIZE(at); i++) {
+		reset(EPTQ_READ | LINEAR);
+		vmcs_write(VMCS_GUEST_EFER, at[i].efer);
+		vmcs_write(VMCS_GUEST_CS_AR, at[i].ar);
+		vmcs_write(VMCS_GUEST_CS_BASE, 0xfff00000);
+		vmcs_write(VMCS_GUEST_RIP, at[i].rip);
+		assert_int_equal(exit_ept_violation(&v), EXIT_SKIP_INSN);
+		assert_int_equal(fetched_from, at[i].from);
+	}
+	vmcs_write(VMCS_GUEST_CS_BASE, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(outcomes),
 		cmocka_unit_test(what_the_access_is),
 		cmocka_unit_test(the_instruction_is_had_one_way_or_the_other),
+		cmocka_unit_test(the_base_of_64bit_code_is_ignored),
 		cmocka_unit_test(iret_that_met_a_hole_blocks_nmis_again),
 		cmocka_unit_test(only_an_instruction_ends_an_interrupt),
 		cmocka_unit_test(fault_of_the_other_operand_keeps_rf),

@@ -89,6 +89,7 @@ static int setup(void **state)
 	nr_reads = 0;
 	vmcs_write(VMCS_GUEST_CR3, TABLE(4) | BIT(63) | 0x18);
 	vmcs_write(VMCS_GUEST_CR4, CR4_PAE);
+	vmcs_write(VMCS_GUEST_EFER, EFER_LME | EFER_LMA);
 	vmcs_write(VMCS_GUEST_CS_AR, AR_LONG);
 	vmcs_write(VMCS_GUEST_RIP, RIP);
 	return 0;
@@ -160,6 +161,9 @@ static void what_is_not_simple_is_not_found(void **state)
 	}
 	vmcs_write(VMCS_GUEST_CS_AR, AR_DB);
 	finds_nothing("other code than of 64 bits");
+	/* The bit is reserved there, and nobody checks it. */
+	vmcs_write(VMCS_GUEST_EFER, 0);
+	finds_nothing("a code segment marked L outside IA-32e mode");
 	vmcs_write(VMCS_GUEST_CR4, CR4_PAE | CR4_LA57);
 	finds_nothing("five levels");
 	vmcs_write(VMCS_GUEST_RIP, RIP - 0x567 + 0xff1);
