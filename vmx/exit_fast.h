@@ -20,24 +20,36 @@
 #define REASON_HANDLED 0xffffu
 
 /*
+ * A single-stepped instruction ends in #DB even if we carried it out. And each
+ * ends with RF clear, which an exit by an EPT violation saves as set, for who
+ * runs it again (SDM, "Saving RIP, RSP, RFLAGS, and SSP").
+ */
+static inline void exit_end_insn(uint64_t rflags)
+{
+	vmcs_write(VMCS_GUEST_RFLAGS, rflags & ~(uint64_t)RFLAGS_RF);
+	if (rflags & RFLAGS_TF)
+		vmcs_write(VMCS_GUEST_PENDING_DEBUG,
+			   vmcs_read(VMCS_GUEST_PENDING_DEBUG) |
+				   PENDING_DEBUG_BS);
+}
+
+/*
  * Behind the instruction of nbytes that has been carried out. The slow path has
  * checked whose VMCS this is.
  */
 static ALWAYS_INLINE void exit_skip_insn(uint64_t nbytes)
 {
 	uint64_t blocked = vmcs_read_here(VMCS_GUEST_INTERRUPTIBILITY);
+	uint64_t rflags;
 
 	vmcs_write_here(VMCS_GUEST_RIP,
 			vmcs_read_here(VMCS_GUEST_RIP) + nbytes);
 	if (unlikely(blocked & (BLOCKED_BY_STI | BLOCKED_BY_MOV_SS)))
 		vmcs_write(VMCS_GUEST_INTERRUPTIBILITY,
 			   blocked & ~(BLOCKED_BY_STI | BLOCKED_BY_MOV_SS));
-	/* A single-stepped instruction ends in #DB even if we carried it out.
-	 */
-	if (unlikely(vmcs_read_here(VMCS_GUEST_RFLAGS) & RFLAGS_TF))
-		vmcs_write(VMCS_GUEST_PENDING_DEBUG,
-			   vmcs_read(VMCS_GUEST_PENDING_DEBUG) |
-				   PENDING_DEBUG_BS);
+	rflags = vmcs_read_here(VMCS_GUEST_RFLAGS);
+	if (unlikely(rflags & (RFLAGS_TF | RFLAGS_RF)))
+		exit_end_insn(rflags);
 }
 
 static ALWAYS_INLINE bool exit_fast_done(struct vcpu *v, uint32_t reason)

@@ -30,7 +30,8 @@ static ALWAYS_INLINE bool translate(struct gspace *gs, uint64_t lin, gpa_t *out)
 		    !(e & PTE_PRESENT))
 			return false;
 		offset_mask = BIT(shift) - 1;
-		if (level > 1 && (e & PTE_LARGE))
+		/* At the top it is reserved, in a small page's entry PAT. */
+		if (level > 1 && level < LEVELS && (e & PTE_LARGE))
 			break;
 	}
 	*out = gpa((e & PTE_ADDR & ~offset_mask) | (lin & offset_mask));

@@ -346,6 +346,25 @@ static void a_single_step_traps_after_it(void **state)
 	assert_int_equal(vmcs_read(VMCS_GUEST_PENDING_DEBUG), 0);
 }
 
+/* It is set where an EPT violation is emulated, for who runs it again. */
+static void no_breakpoint_behind_it_is_missed(void **state)
+{
+	(void)state;
+	reset();
+	vmcs_write(VMCS_GUEST_RFLAGS, RFLAGS_RF | 2);
+	dispatch(REASON_WBINVD);
+	assert_int_equal(vmcs_read(VMCS_GUEST_RFLAGS), 2);
+	reset();
+	vmcs_write(VMCS_GUEST_RFLAGS, RFLAGS_RF | RFLAGS_TF | 2);
+	dispatch(REASON_WBINVD);
+	assert_int_equal(vmcs_read(VMCS_GUEST_RFLAGS), RFLAGS_TF | 2);
+	assert_int_equal(vmcs_read(VMCS_GUEST_PENDING_DEBUG), PENDING_DEBUG_BS);
+	reset();
+	vmcs_write(VMCS_GUEST_RFLAGS, RFLAGS_RF | 2);
+	dispatch(REASON_EXT_INTR); /* not carried out: it is yet to run */
+	assert_int_equal(vmcs_read(VMCS_GUEST_RFLAGS), RFLAGS_RF | 2);
+}
+
 static void windows_shut_when_they_have_opened(void **state)
 {
 	(void)state;
@@ -521,6 +540,7 @@ int main(void)
 		cmocka_unit_test(the_fast_path_has_done_it_all),
 		cmocka_unit_test(an_instruction_ends_sti_and_mov_ss),
 		cmocka_unit_test(a_single_step_traps_after_it),
+		cmocka_unit_test(no_breakpoint_behind_it_is_missed),
 		cmocka_unit_test(windows_shut_when_they_have_opened),
 		cmocka_unit_test(only_some_reasons_are_tried_fast),
 		cmocka_unit_test(debug_exceptions_arrive_with_dr6),
