@@ -45,6 +45,7 @@
 	 BIT(11) | BIT(12) | BIT(14) | BIT(22))
 #define L7_ECX_PKU   BIT(3)
 #define L7_ECX_OSPKE BIT(4)
+#define L7_ECX_RDPID BIT(22)
 /* AVX512_4VNNIW, 4FMAPS, FSRM, VP2INTERSECT. */
 #define L7_EDX_ALLOW (BIT(2) | BIT(3) | BIT(4) | BIT(8))
 
@@ -259,6 +260,13 @@ static const struct {
 	{ 7, ECX, 3, CR4_PKE },
 };
 
+/* One control is RDTSCP's and RDPID's (SDM, "Enable RDTSCP"). */
+static void refuse_tsc_aux(struct vcpu *v)
+{
+	v->cpu2_refused |= CPU2_RDTSCP;
+	entry(v, 7, 0)->regs.ecx &= (uint32_t)~L7_ECX_RDPID;
+}
+
 static void derive_allowed(struct vcpu *v)
 {
 	size_t i;
@@ -276,7 +284,7 @@ static void derive_allowed(struct vcpu *v)
 	if (!has(v, 7, EBX, 10))
 		v->cpu2_refused |= CPU2_INVPCID;
 	if (!has(v, 0x80000001u, EDX, 27))
-		v->cpu2_refused |= CPU2_RDTSCP;
+		refuse_tsc_aux(v);
 	v->has_tsc_deadline = has(v, 1, ECX, 24);
 	v->has_tsc_adjust = has(v, 7, EBX, 1);
 	if (!has(v, 1, ECX, 21))

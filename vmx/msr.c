@@ -33,7 +33,7 @@ static void bitmap_open(uint8_t *map, uint32_t msr, bool write)
 	map[at + bit / 8] &= (uint8_t) ~(1u << (bit % 8));
 }
 
-void msr_bitmap_init(uint8_t *bitmap)
+void msr_bitmap_init(uint8_t *bitmap, bool has_tsc_aux)
 {
 	size_t i;
 
@@ -45,7 +45,7 @@ void msr_bitmap_init(uint8_t *bitmap)
 	}
 	/* Reading applies the TSC offset; writing is emulated. */
 	bitmap_open(bitmap, MSR_TSC, false);
-	if (vmx_controls.cpu2 & CPU2_RDTSCP) {
+	if (has_tsc_aux) {
 		bitmap_open(bitmap, MSR_TSC_AUX, false);
 		bitmap_open(bitmap, MSR_TSC_AUX, true);
 	}

@@ -312,7 +312,6 @@ static int alloc_pages(struct vcpu *v)
 		goto free_bitmap;
 	*(uint32_t *)hfn_to_ptr(v->vmcs) = vmx_controls.revision;
 	vmcs_clear(hpa_of(v->vmcs));
-	msr_bitmap_init(hfn_to_ptr(v->msr_bitmap));
 	return 0;
 
 free_bitmap:
@@ -351,6 +350,8 @@ int vcpu_create(struct vm *vm, uint32_t index, struct vcpu **out)
 	if (err)
 		goto free_lapic;
 	cpuid_policy_init(v);
+	msr_bitmap_init(hfn_to_ptr(v->msr_bitmap),
+			!(v->cpu2_refused & CPU2_RDTSCP));
 	*out = v;
 	return 0;
 

@@ -231,7 +231,7 @@ struct cpuid_regs cpuid_policy_get(struct vcpu *v, uint32_t leaf,
 uint64_t cpuid_policy_no_address(struct vcpu *v);
 
 /* ---- vmx/msr.c ---- */
-void msr_bitmap_init(uint8_t *bitmap);
+void msr_bitmap_init(uint8_t *bitmap, bool has_tsc_aux);
 void msr_reset(struct vcpu *v);
 
 /* ---- vmx/pvclock.c ---- */

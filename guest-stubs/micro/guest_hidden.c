@@ -11,10 +11,12 @@ const char guest_name[] = "hidden";
 #define F1_ECX_DEADLINE	 (1u << 24)
 #define F7_EBX_ADJUST	 (1u << 1)
 #define F7_EBX_INVPCID	 (1u << 10)
+#define F7_ECX_RDPID	 (1u << 22)
 #define F81_EDX_RDTSCP	 (1u << 27)
 #define MSR_APIC_BASE	 0x1bu
 #define MSR_TSC_ADJUST	 0x3bu
 #define MSR_TSC_DEADLINE 0x6e0u
+#define MSR_TSC_AUX	 0xc0000103u
 #define APIC_BASE_X2APIC (1u << 10)
 
 static void do_x2apic(void *arg)
@@ -67,4 +69,6 @@ void guest_main(void)
 	CHECK_EQ(rt_try(do_invpcid, NULL), 6);
 	CHECK(!(cpuid_read(0x80000001u, 0).edx & F81_EDX_RDTSCP));
 	CHECK_EQ(rt_try(do_rdtscp, NULL), 6);
+	CHECK(!(cpuid_read(7, 0).ecx & F7_ECX_RDPID));
+	check_no_msr(MSR_TSC_AUX);
 }

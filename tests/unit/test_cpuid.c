@@ -44,6 +44,20 @@ void timer_run_due(void)
 {
 }
 
+/* The host has every feature. */
+struct cpuid_regs cpuid(uint32_t leaf, uint32_t subleaf)
+{
+	uint32_t all = ~0u;
+
+	if (leaf == 0)
+		return (struct cpuid_regs){ .eax = 0xd };
+	if (leaf == 0x80000000u)
+		return (struct cpuid_regs){ .eax = 0x80000008u };
+	if (leaf == 1 || leaf == 0x80000001u || (leaf == 7 && !subleaf))
+		return (struct cpuid_regs){ all, all, all, all };
+	return (struct cpuid_regs){ .eax = 48 };
+}
+
 static int setup(void **state)
 {
 	(void)state;
@@ -106,11 +120,39 @@ static void leaves_with_subleaves_differ(void **state)
 	assert_int_equal(v.gpr[REG_RAX], 0);
 }
 
+static bool offers_rdpid(void)
+{
+	return cpuid_policy_get(&v, 7, 0).ecx >> 22 & 1;
+}
+
+/* Without its control RDPID faults like RDTSCP, whoever still speaks of it. */
+static void rdpid_goes_with_rdtscp(void **state)
+{
+	static const struct config_vm hides = { .vcpus = 1,
+						.cpu_hide = "rdtscp" };
+
+	(void)state;
+	vmx_controls.cpu2 = CPU2_RDTSCP | CPU2_INVPCID;
+	setup(NULL);
+	assert_true(offers_rdpid());
+	assert_int_equal(v.cpu2_refused, 0);
+	the_vm.cfg = &hides;
+	setup(NULL);
+	the_vm.cfg = &cfg;
+	assert_false(offers_rdpid());
+	assert_int_equal(v.cpu2_refused, CPU2_RDTSCP);
+	vmx_controls.cpu2 = 0;
+	setup(NULL);
+	assert_false(offers_rdpid());
+	assert_int_equal(v.cpu2_refused, CPU2_RDTSCP | CPU2_INVPCID);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(every_leaf_is_answered_at_once, setup),
 		cmocka_unit_test_setup(leaves_with_subleaves_differ, setup),
+		cmocka_unit_test_setup(rdpid_goes_with_rdtscp, setup),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -625,7 +625,7 @@ static void what_passes_without_an_exit(void **state)
 	uint8_t map[4096];
 
 	(void)state;
-	msr_bitmap_init(map);
+	msr_bitmap_init(map, true);
 	for (size_t i = 0; i < ARRAY_SIZE(passed); i++) {
 		assert_false(exits_on(map, passed[i], false));
 		assert_false(exits_on(map, passed[i], true));
@@ -636,6 +636,12 @@ static void what_passes_without_an_exit(void **state)
 	}
 	assert_false(exits_on(map, MSR_TSC, false));
 	assert_true(exits_on(map, MSR_TSC, true));
+	assert_false(exits_on(map, MSR_TSC_AUX, false));
+	assert_false(exits_on(map, MSR_TSC_AUX, true));
+	/* Where neither RDTSCP nor RDPID is offered it does not exist. */
+	msr_bitmap_init(map, false);
+	assert_true(exits_on(map, MSR_TSC_AUX, false));
+	assert_true(exits_on(map, MSR_TSC_AUX, true));
 }
 
 int main(void)
