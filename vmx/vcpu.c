@@ -261,7 +261,7 @@ static void run_once(struct vcpu *v)
 static void power_on(struct vcpu *v)
 {
 	vmcs_setup_controls(v);
-	vmcs_setup_guest_reset(v);
+	vmcs_setup_guest_power_on(v);
 	if (!v->wait_sipi)
 		vmcs_setup_guest_start(v, &v->start);
 }

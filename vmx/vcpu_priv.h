@@ -152,7 +152,11 @@ bool vmx_exit_fast(struct vcpu *v);
 void vmcs_setup_controls(struct vcpu *v);
 /* Host state that depends on the CPU. */
 void vmcs_setup_host_cpu(void);
-/* Guest state at start (boot vCPU), after INIT, and after SIPI. */
+/*
+ * Guest state at power-up, after that at start (boot vCPU), after INIT, and
+ * after SIPI.
+ */
+void vmcs_setup_guest_power_on(struct vcpu *v);
 void vmcs_setup_guest_start(struct vcpu *v, const struct start_state *s);
 void vmcs_setup_guest_reset(struct vcpu *v);
 void vmcs_setup_guest_sipi(struct vcpu *v, uint8_t vector);

@@ -139,16 +139,12 @@ static void setup_guest_common(struct vcpu *v, uint64_t cr0, uint64_t cr4,
 	vmcs_write(VMCS_GUEST_CR4, vcpu_real_cr4(cr4));
 	vmcs_write(VMCS_CR4_SHADOW, cr4);
 	vmcs_write(VMCS_GUEST_EFER, efer);
-	vmcs_write(VMCS_GUEST_PAT, 0x0007040600070406ull);
 	vmcs_write(VMCS_GUEST_DEBUGCTL, 0);
 	vmcs_write(VMCS_GUEST_DR7, 0x400);
 	vmcs_write(VMCS_GUEST_RFLAGS, 2);
 	vmcs_write(VMCS_GUEST_PENDING_DEBUG, 0);
 	vmcs_write(VMCS_GUEST_INTERRUPTIBILITY, 0);
 	vmcs_write(VMCS_GUEST_ACTIVITY, ACTIVITY_ACTIVE);
-	vmcs_write(VMCS_GUEST_SYSENTER_CS, 0);
-	vmcs_write(VMCS_GUEST_SYSENTER_ESP, 0);
-	vmcs_write(VMCS_GUEST_SYSENTER_EIP, 0);
 	vmcs_write(VMCS_ENTRY_INTR_INFO, 0);
 	vmcs_write(VMCS_ENTRY_CONTROLS,
 		   vmx_controls.entry |
@@ -200,9 +196,10 @@ void vmcs_setup_guest_reset(struct vcpu *v)
 {
 	struct segment code = { 0xf000, 0xffff, AR_CODE16, 0xffff0000 };
 	struct segment data = { 0, 0xffff, AR_DATA16, 0 };
+	uint64_t caches = vmcs_read(VMCS_CR0_SHADOW) & (CR0_NW | CR0_CD);
 	unsigned i;
 
-	setup_guest_common(v, CR0_ET | CR0_NW | CR0_CD, 0, 0);
+	setup_guest_common(v, CR0_ET | caches, 0, 0);
 	/* NW and CD are only the guest's view: its memory stays cached. */
 	vmcs_write(VMCS_GUEST_CR0, CR0_NE | CR0_ET);
 	for (i = SEG_ES; i <= SEG_GS; i++)
@@ -217,6 +214,17 @@ void vmcs_setup_guest_reset(struct vcpu *v)
 	v->gpr[REG_RDX] = cpuid_policy_get(v, 1, 0).eax;
 	/* What it cached while it had paging would be used without. */
 	vmx_invvpid(INVVPID_SINGLE, v->vpid);
+}
+
+void vmcs_setup_guest_power_on(struct vcpu *v)
+{
+	/* What INIT leaves alone: MSRs, and CD and NW of CR0. */
+	vmcs_write(VMCS_GUEST_PAT, 0x0007040600070406ull);
+	vmcs_write(VMCS_GUEST_SYSENTER_CS, 0);
+	vmcs_write(VMCS_GUEST_SYSENTER_ESP, 0);
+	vmcs_write(VMCS_GUEST_SYSENTER_EIP, 0);
+	vmcs_write(VMCS_CR0_SHADOW, CR0_NW | CR0_CD);
+	vmcs_setup_guest_reset(v);
 }
 
 void vmcs_setup_guest_sipi(struct vcpu *v, uint8_t vector)

@@ -8,13 +8,17 @@
 
 const char guest_name[] = "init";
 
-#define MSR_LSTAR 0xc0000082u
-#define MSR_STAR  0xc0000081u
-#define MARK	  0x123456789aul
+#define MSR_LSTAR	 0xc0000082u
+#define MSR_STAR	 0xc0000081u
+#define MSR_PAT		 0x277u
+#define MSR_SYSENTER_EIP 0x176u
+#define MARK		 0x123456789aul
+/* Another memory type in the last entry, which no page here uses. */
+#define PAT_MARK  0x0107040600070406ul
 #define DR6_RESET 0xffff0ff0ul
 
 static struct {
-	uint64_t cr2, dr0, dr1, dr2, dr3, dr6, dr7, star, lstar;
+	uint64_t cr2, dr0, dr1, dr2, dr3, dr6, dr7, star, lstar, pat, sysenter;
 	uint16_t fcw;
 } seen;
 static volatile bool done;
@@ -33,6 +37,8 @@ static void mark(unsigned cpu)
 	__asm__ volatile("fninit; fldcw %0" : : "m"(fcw));
 	msr_write(MSR_STAR, MARK);
 	msr_write(MSR_LSTAR, MARK);
+	msr_write(MSR_PAT, PAT_MARK);
+	msr_write(MSR_SYSENTER_EIP, MARK);
 	done = true;
 }
 
@@ -48,6 +54,8 @@ static void look(unsigned cpu)
 	__asm__ volatile("fnstcw %0" : "=m"(seen.fcw));
 	seen.star = msr_read(MSR_STAR);
 	seen.lstar = msr_read(MSR_LSTAR);
+	seen.pat = msr_read(MSR_PAT);
+	seen.sysenter = msr_read(MSR_SYSENTER_EIP);
 	done = true;
 }
 
@@ -73,4 +81,6 @@ void guest_main(void)
 	CHECK_EQ(seen.fcw, 0xf7f);
 	CHECK_EQ(seen.star, MARK);
 	CHECK_EQ(seen.lstar, MARK);
+	CHECK_EQ(seen.pat, PAT_MARK);
+	CHECK_EQ(seen.sysenter, MARK);
 }

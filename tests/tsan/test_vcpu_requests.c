@@ -305,6 +305,7 @@ NOTHING(stay_timer_renew(struct vcpu *v __attribute__((unused))))
 NOTHING(vcpu_leave_cpu(struct vcpu *v __attribute__((unused))))
 NOTHING(vcpu_switch_in(void *v __attribute__((unused))))
 NOTHING(vmcs_setup_controls(struct vcpu *v __attribute__((unused))))
+NOTHING(vmcs_setup_guest_power_on(struct vcpu *v __attribute__((unused))))
 NOTHING(vmcs_setup_guest_reset(struct vcpu *v __attribute__((unused))))
 
 void vmcs_setup_guest_sipi(struct vcpu *v, uint8_t vector)

@@ -59,7 +59,7 @@ static void it_begins_at_the_reset_vector(void **state)
 	(void)state;
 	fake_cr4 = CR4_PAE | CR4_MCE;
 	v.nmi_pending = 1;
-	vmcs_setup_guest_reset(&v);
+	vmcs_setup_guest_power_on(&v);
 	assert_int_equal(vmcs_read(VMCS_GUEST_CS_BASE) +
 				 vmcs_read(VMCS_GUEST_RIP),
 			 0xfffffff0);
@@ -71,11 +71,35 @@ static void it_begins_at_the_reset_vector(void **state)
 	assert_int_equal(v.nmi_pending, 0);
 }
 
+/* "The internal caches, MSRs, MTRRs, and x87 FPU state are left unchanged." */
+static void init_leaves_msrs_and_caches_alone(void **state)
+{
+	static const enum vmcs_field kept[] = { VMCS_GUEST_PAT,
+						VMCS_GUEST_SYSENTER_CS,
+						VMCS_GUEST_SYSENTER_ESP,
+						VMCS_GUEST_SYSENTER_EIP };
+
+	(void)state;
+	vmcs_setup_guest_power_on(&v);
+	assert_int_equal(vmcs_read(VMCS_GUEST_PAT), 0x0007040600070406);
+	for (size_t i = 0; i < ARRAY_SIZE(kept); i++)
+		vmcs_write(kept[i], 0x10 + i);
+	vmcs_write(VMCS_CR0_SHADOW, CR0_PE | CR0_PG | CR0_ET);
+	vmcs_setup_guest_reset(&v);
+	for (size_t i = 0; i < ARRAY_SIZE(kept); i++)
+		assert_int_equal(vmcs_read(kept[i]), 0x10 + i);
+	assert_int_equal(vmcs_read(VMCS_CR0_SHADOW), CR0_ET);
+	vmcs_setup_guest_power_on(&v);
+	assert_int_equal(vmcs_read(VMCS_GUEST_PAT), 0x0007040600070406);
+	assert_int_equal(vmcs_read(VMCS_GUEST_SYSENTER_CS), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(nothing_is_left_in_the_tlb),
 		cmocka_unit_test(it_begins_at_the_reset_vector),
+		cmocka_unit_test(init_leaves_msrs_and_caches_alone),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
