@@ -178,19 +178,30 @@ static void offer(const struct cpu_sched *s)
 }
 
 /*
- * Somebody comes to s. If nobody waited anywhere, what its vCPU ran ahead of
- * the clock was nobody else's time: it is let off. The clock stays: it is
- * everybody's, and for the others that run alone a leap of it would look like
- * time that they are owed. [lock]
+ * Somebody comes to s, where no vCPU waited. If none waited anywhere, what the
+ * one that runs there is ahead of the clock was nobody else's time: it is let
+ * off. The clock stays: it is everybody's, and for the others that run alone a
+ * leap of it would look like time that they are owed.
+ *
+ * If one waited elsewhere, it wanted that time, and the clock goes on to where
+ * the one here is held. If those that wait set its pace alone, light ones would
+ * never be so far behind a heavy one that runs on and on that they may displace
+ * it. [lock]
  */
-static void let_off(struct cpu_sched *s)
+static void reckon(struct cpu_sched *s)
 {
 	struct thread *t = s->current;
+	uint64_t at = READ_ONCE(sched_clock);
 
-	if (t->class != THREAD_VCPU || place_some_wait())
+	if (t->class != THREAD_VCPU || s->first.class == THREAD_VCPU)
 		return;
+	if (place_some_wait()) {
+		fair_clock_raise(&sched_clock,
+				 fair_hint_now(&s->hint, rdtsc(), at));
+		return;
+	}
 	charge(s);
-	fair_let_off(t, READ_ONCE(sched_clock));
+	fair_let_off(t, at);
 	publish(&s->hint, s, t);
 }
 
@@ -205,7 +216,7 @@ static void enqueue(struct thread *t, uint32_t cpu, bool slept)
 	spin_lock(&s->lock);
 	if (t->class == THREAD_VCPU) {
 		if (slept)
-			let_off(s);
+			reckon(s);
 		fair_place(t, READ_ONCE(sched_clock), slept);
 	}
 	insert(s, t);

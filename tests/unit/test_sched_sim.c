@@ -305,6 +305,47 @@ static void a_light_sleeper_gets_no_more_than_its_share(void **state)
 	}
 }
 
+/*
+ * A heavy one that sleeps now and then leaves the rest of two CPUs to one vCPU
+ * and to a VM of many, whose single vCPUs are far lighter: these displace the
+ * one all the same.
+ */
+static void light_vcpus_displace_one_that_runs_on_and_on(void **state)
+{
+	static const struct {
+		uint32_t weight, many;
+		uint64_t burst, pause;
+	} cases[] = {
+		{ 200, 4, 1500, 500 },
+		{ 200, 4, 3000, 1000 },
+		{ 100, 8, 1500, 500 },
+	};
+
+	(void)state;
+	for (uint32_t i = 0; i < 10 * ARRAY_SIZE(cases); i++) {
+		uint32_t k = i % ARRAY_SIZE(cases);
+		struct vm vms[2] = {
+			{ .weight = cases[k].weight, .vcpus = 1 },
+			{ .weight = 100, .vcpus = cases[k].many },
+		};
+		unsigned off;
+
+		sim_start(2, i + 1);
+		vm_start(&vms[0]);
+		sim_run(sim_random(5000) * SIM_US);
+		vm_start(&vms[1]);
+		sim_run(sim_random(5000) * SIM_US);
+		sim_thread(NULL, 10000, cases[k].burst * SIM_US,
+			   cases[k].pause * SIM_US);
+		sim_run(300 * SIM_MS);
+		off = worst_share(vms, 2, 0, 300 * SIM_MS);
+		if (off > 100)
+			fail_msg("case %u seed %u: off by %u permille", k,
+				 i + 1, off);
+		sim_end();
+	}
+}
+
 /* ---- services ---- */
 
 /* Services at long work leave the guests half of the machine, together. */
@@ -398,6 +439,7 @@ int main(void)
 		cmocka_unit_test(sleepers_come_soon_and_can_not_save_up),
 		cmocka_unit_test(sleepers_leave_the_others_their_shares),
 		cmocka_unit_test(a_light_sleeper_gets_no_more_than_its_share),
+		cmocka_unit_test(light_vcpus_displace_one_that_runs_on_and_on),
 		cmocka_unit_test(services_leave_vcpus_their_time),
 		cmocka_unit_test(nobody_waits_too_long_whatever_happens),
 	};
