@@ -420,9 +420,13 @@ bool frame_quick_free_begin(void)
 {
 	struct frame_stack *st = &caches[cpu_id()].stack[BLOCK_DIRTY];
 
-	if (unlikely(st->nr == CACHE_SIZE))
-		spill(st, BLOCK_DIRTY);
-	return st->nr < CACHE_SIZE && !memwait_pending() && !frame_nr_bad;
+	if (unlikely(memwait_pending() || frame_nr_bad))
+		return false;
+	if (likely(st->nr < CACHE_SIZE))
+		return true;
+	spill(st, BLOCK_DIRTY);
+	/* Who began to wait just now may have been woken: see to that. */
+	return st->nr < CACHE_SIZE && !memwait_pending();
 }
 
 void frame_quick_free(hfn_t f)

@@ -149,6 +149,41 @@ static void nobody_is_waited_for_or_woken(void **state)
 	assert_int_equal(patient(SMALL + 2), -ENOSPC);
 }
 
+/* Quick, while another CPU has the zone's lock. */
+static bool quick_beside_another(uint64_t g)
+{
+	bool done;
+
+	zones[0].lock.locked = 1;
+	done = quick(g);
+	zones[0].lock.locked = 0;
+	return done;
+}
+
+static uint64_t cached(void)
+{
+	struct frame_stats st;
+
+	frame_get_stats(&st);
+	return st.nr_cached;
+}
+
+/* Making room would give memory to who waits for it, and wake that one. */
+static void no_room_is_made_while_somebody_waits_for_memory(void **state)
+{
+	uint64_t g = 0x410, before;
+
+	(void)state;
+	while (quick_beside_another(g))
+		g++;
+	before = cached();
+	memwait_nr = 1;
+	assert_false(quick(g));
+	memwait_nr = 0;
+	assert_int_equal(cached(), before);
+	assert_true(quick(g));
+}
+
 /* A frame that is faulty must not get into a cache. */
 static void a_faulty_frame_is_left_to_the_other_way(void **state)
 {
@@ -177,9 +212,7 @@ static void many_in_a_row_find_room(void **state)
 
 		if (g == SMALL + 1)
 			continue; /* gone already */
-		zones[0].lock.locked = 1;
-		at_once = quick(g);
-		zones[0].lock.locked = 0;
+		at_once = quick_beside_another(g);
 		put_off += !at_once;
 		assert_true(at_once || quick(g));
 		assert_int_equal(world_free(), nr_free + ++done);
@@ -199,6 +232,7 @@ int main(void)
 		TEST(a_page_of_its_own_goes_at_once),
 		TEST(what_is_not_simple_is_left_alone),
 		TEST(nobody_is_waited_for_or_woken),
+		TEST(no_room_is_made_while_somebody_waits_for_memory),
 		TEST(a_faulty_frame_is_left_to_the_other_way),
 		TEST(many_in_a_row_find_room),
 	};
