@@ -203,10 +203,24 @@ static const char *controls_read(struct vmx_controls *c)
  */
 #define PREEMPTION_SHIFT_MAX 16u
 
+/*
+ * Of the processors that have unrestricted guest, those whose timer counts at
+ * another rate than it says (Intel specification updates 322814, AAT59, and
+ * 322911, AAU65; the third is on Linux's list). CPUID.1:EAX without reserved
+ * bits.
+ */
+static bool timer_is_wrong(void)
+{
+	uint32_t signature = cpuid(1, 0).eax & 0x0fff3fffu;
+
+	return signature == 0x20652 || signature == 0x20655 ||
+	       signature == 0x306a8;
+}
+
 static void timer_read(struct vmx_controls *c)
 {
 	c->preemption_shift = (unsigned)(rdmsr(MSR_VMX_MISC) & 31);
-	if (c->preemption_shift > PREEMPTION_SHIFT_MAX)
+	if (c->preemption_shift > PREEMPTION_SHIFT_MAX || timer_is_wrong())
 		c->pin &= ~PIN_PREEMPTION_TIMER;
 }
 

@@ -102,6 +102,8 @@ bool wrmsr_safe(uint32_t index, uint64_t value)
 	return true;
 }
 
+static uint32_t signature;
+
 struct cpuid_regs cpuid(uint32_t leaf, uint32_t subleaf)
 {
 	if (leaf == 0)
@@ -109,7 +111,7 @@ struct cpuid_regs cpuid(uint32_t leaf, uint32_t subleaf)
 	if (leaf == 7)
 		return (struct cpuid_regs){ 0, 0, 0, leaf7_edx };
 	if (leaf == 1)
-		return (struct cpuid_regs){ 0, 0, leaf1_ecx, 0 };
+		return (struct cpuid_regs){ signature, 0, leaf1_ecx, 0 };
 	if (leaf == 0xd && subleaf == 0)
 		return (struct cpuid_regs){ 7, xsave_nbytes, 832, 0 };
 	return (struct cpuid_regs){ 0, 0, 0, 0 };
@@ -380,6 +382,28 @@ static void a_timer_too_coarse_is_not_used(void **state)
 	}
 }
 
+static void a_timer_with_an_erratum_is_not_used(void **state)
+{
+	static const struct {
+		uint32_t signature;
+		bool used;
+	} cpus[] = {
+		{ 0x20652, false }, { 0x20655, false }, { 0x306a8, false },
+		{ 0x306a9, true },  { 0x506e3, true },
+	};
+	struct config_host cfg = { 0 };
+
+	for (size_t i = 0; i < ARRAY_SIZE(cpus); i++) {
+		setup(state);
+		/* Reserved bits say nothing. */
+		signature = cpus[i].signature | BIT(15) | BIT(28);
+		assert_int_equal(vmx_init(&cfg), 0);
+		assert_int_equal(!!(vmx_controls.pin & PIN_PREEMPTION_TIMER),
+				 cpus[i].used);
+	}
+	signature = 0;
+}
+
 static void missing_2m_leaves_are_lived_with(void **state)
 {
 	struct config_host cfg = { 0 };
@@ -399,6 +423,8 @@ int main(void)
 				       setup),
 		cmocka_unit_test_setup(all_cpus_enter_whichever_asks, setup),
 		cmocka_unit_test_setup(a_timer_too_coarse_is_not_used, setup),
+		cmocka_unit_test_setup(a_timer_with_an_erratum_is_not_used,
+				       setup),
 		cmocka_unit_test_setup(missing_2m_leaves_are_lived_with, setup),
 		cmocka_unit_test_setup(each_missing_capability_is_named, setup),
 		cmocka_unit_test_setup(
