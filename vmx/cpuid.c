@@ -286,6 +286,8 @@ static void derive_allowed(struct vcpu *v)
 	if (!has(v, 0x80000001u, EDX, 27))
 		refuse_tsc_aux(v);
 	v->has_tsc_deadline = has(v, 1, ECX, 24);
+	if (!v->has_tsc_deadline)
+		lapic_refuse_tsc_deadline(v->lapic);
 	v->has_tsc_adjust = has(v, 7, EBX, 1);
 	if (!has(v, 1, ECX, 21))
 		lapic_refuse_x2apic(v->lapic);

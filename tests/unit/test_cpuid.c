@@ -35,6 +35,11 @@ void lapic_refuse_x2apic(struct lapic *l)
 	(void)l;
 }
 
+void lapic_refuse_tsc_deadline(struct lapic *l)
+{
+	(void)l;
+}
+
 void timer_hold_hardware(bool hold)
 {
 	(void)hold;

@@ -44,6 +44,24 @@ static void oneshot_counts_down_once(void **state)
 	assert_false(take(0x30));
 }
 
+/* SDM, "TSC-Deadline Mode": without its CPUID bit LVT's bit 18 is reserved. */
+static void deadline_mode_that_cpuid_hides_is_reserved(void **state)
+{
+	const uint32_t deadline = APIC_TIMER_DEADLINE << APIC_LVT_MODE_SHIFT;
+
+	(void)state;
+	lapic_refuse_tsc_deadline(apic(0));
+	enable(0, EN_XAPIC);
+	mmio_wr(0, LVT_TIMER, deadline | 0x30);
+	assert_int_equal(mmio_rd(0, LVT_TIMER), 0x30);
+	enable(0, EN_X2APIC);
+	assert_int_equal(
+		lapic_msr_write(apic(0), X2(LVT_TIMER), deadline | 0x30),
+		-EINVAL);
+	assert_int_equal(
+		lapic_msr_write(apic(0), X2(LVT_TIMER), PERIODIC | 0x30), 0);
+}
+
 static void periodic_agrees_with_the_model(void **state)
 {
 	const uint64_t period = 100000;
@@ -263,6 +281,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		LAPIC_TEST(oneshot_counts_down_once),
+		LAPIC_TEST(deadline_mode_that_cpuid_hides_is_reserved),
 		LAPIC_TEST(periodic_agrees_with_the_model),
 		LAPIC_TEST(the_fastest_timers_share_one_pace),
 		LAPIC_TEST(no_host_timer_while_an_interrupt_waits),

@@ -54,6 +54,8 @@ MUST_CHECK int lapic_create(struct vcpu *v, struct lapic **out);
 void lapic_reset(struct lapic *l);
 /* CPUID says that there is no x2APIC mode. Before the vCPU runs. */
 void lapic_refuse_x2apic(struct lapic *l);
+/* The same of the timer's TSC-deadline mode. */
+void lapic_refuse_tsc_deadline(struct lapic *l);
 /* INIT: as lapic_reset, but mode (x2APIC) and base address stay. */
 void lapic_init_signal(struct lapic *l);
 void lapic_destroy(struct lapic *l);

@@ -55,6 +55,11 @@ void lapic_refuse_x2apic(struct lapic *l)
 	l->base_reserved |= APIC_BASE_X2APIC;
 }
 
+void lapic_refuse_tsc_deadline(struct lapic *l)
+{
+	l->timer_refused = APIC_TIMER_DEADLINE << APIC_LVT_MODE_SHIFT;
+}
+
 /*
  * The state after INIT (SDM, "Local APIC State After an INIT Reset"). Mode
  * and base address stay, and with them the ID.

@@ -35,6 +35,7 @@ struct lapic {
 	struct vm *vm;		/* [const] */
 	uint32_t id;		/* x2APIC ID, initial xAPIC ID [const] */
 	uint64_t base_reserved; /* IA32_APIC_BASE bits that must be 0 */
+	uint32_t timer_refused; /* bits of the timer's LVT that it hasn't got */
 
 	/* [own thread] */
 	uint64_t base; /* IA32_APIC_BASE */

@@ -91,7 +91,7 @@ static void write_lvt(struct lapic *l, uint32_t reg, uint32_t val)
 	if (!(l->svr & APIC_SVR_ENABLED))
 		val |= APIC_LVT_MASKED;
 	if (reg == APIC_LVT_TIMER)
-		lapic_timer_set_lvt(l, val);
+		lapic_timer_set_lvt(l, val & ~l->timer_refused);
 	else
 		WRITE_ONCE(l->lvt[i], val);
 	/* A waiting 8259 request passes as soon as the pin lets it. */
@@ -197,7 +197,8 @@ static int x2apic_write(struct lapic *l, uint32_t reg, uint64_t val)
 		lapic_self_ipi(l, (uint32_t)val);
 		return 0;
 	}
-	if (reg == APIC_LVT_TIMER && (val & APIC_LVT_MODE) == APIC_LVT_MODE)
+	if (reg == APIC_LVT_TIMER && ((val & APIC_LVT_MODE) == APIC_LVT_MODE ||
+				      (val & l->timer_refused)))
 		return -EINVAL;
 	if (reg == APIC_ICR)
 		l->icr_high = (uint32_t)(val >> 32);
