@@ -22,6 +22,7 @@ void sched_group_init(struct sched_group *g, uint32_t weight)
 {
 	g->demand = 0;
 	g->extra = 0;
+	g->used = 0;
 	sched_group_set_weight(g, weight);
 }
 
@@ -58,6 +59,12 @@ static uint64_t demand_at(const struct sched_group *g, uint64_t now)
 	return (word & NR_MASK) * now + (word >> NR_BITS);
 }
 
+/* The rate of a vCPU that is the only one of its VM. */
+static uint32_t rate_alone(const struct sched_group *g)
+{
+	return (1u << 20) / READ_ONCE(g->weight);
+}
+
 uint32_t fair_rate(const struct sched_group *g)
 {
 	uint64_t n = max(nr_runnable(g), 1ull);
@@ -86,28 +93,58 @@ static uint64_t us_to_virtual(uint64_t us, uint32_t rate)
 	return fair_virtual(tsc_khz * us / 1000, rate);
 }
 
-void fair_charge(struct thread *t, uint64_t now, uint64_t clock)
+static uint64_t in_virtual(const struct sched_group *g, uint64_t ticks)
+{
+	return min(ticks, STRETCH_MAX) * SCALE / READ_ONCE(g->weight);
+}
+
+/*
+ * The VM's own account, in the same time as its vCPUs': while all of them want
+ * to run it keeps pace with the clock, as each of them does.
+ */
+static void charge_group(struct sched_group *g, uint64_t ticks, uint64_t clock)
+{
+	uint32_t rate = fair_rate(g);
+	uint64_t used = __atomic_add_fetch(&g->used, in_virtual(g, ticks),
+					   __ATOMIC_RELAXED);
+	uint64_t kept = clamp(used, clock, us_to_virtual(CREDIT_US, rate),
+			      us_to_virtual(DEBT_US, rate));
+
+	/* If somebody else was faster, that one looks. */
+	if (kept != used)
+		__atomic_compare_exchange_n(&g->used, &used, kept, false,
+					    __ATOMIC_RELAXED, __ATOMIC_RELAXED);
+}
+
+void fair_charge(struct thread *t, uint64_t ran, uint64_t now, uint64_t clock)
 {
 	struct sched_group *g = t->group;
 	uint32_t rate = fair_rate(g);
-	uint64_t seen = demand_at(g, now);
+	uint64_t seen = demand_at(g, now), extra = 0;
 	/* Sign of 56 bits: the TSCs of CPUs may differ a little. */
 	int64_t used = (int64_t)((seen - t->demand_seen) << NR_BITS);
 	uint64_t ticks = used > 0 ? (uint64_t)used >> NR_BITS : 0;
 
 	t->demand_seen = seen;
 	if (unlikely(READ_ONCE(g->extra)))
-		ticks += __atomic_exchange_n(&g->extra, 0, __ATOMIC_RELAXED) *
-			 max(nr_runnable(g), 1ull);
-	t->vruntime += min(ticks, STRETCH_MAX) * SCALE / READ_ONCE(g->weight);
+		extra = __atomic_exchange_n(&g->extra, 0, __ATOMIC_RELAXED);
+	charge_group(g, ran + extra, clock);
+	ticks += extra * max(nr_runnable(g), 1ull);
+	t->vruntime += in_virtual(g, ticks);
 	t->vruntime = clamp(t->vruntime, clock, us_to_virtual(CREDIT_US, rate),
 			    us_to_virtual(DEBT_US, rate));
 }
 
 void fair_place(struct thread *t, uint64_t clock, bool slept)
 {
-	uint32_t rate = fair_rate(t->group);
+	const struct sched_group *g = t->group;
+	uint32_t rate = fair_rate(g);
+	uint64_t least =
+		READ_ONCE(g->used) - us_to_virtual(SLEEPER_US, rate_alone(g));
 
+	/* Else the vCPUs of a VM would win by sleeping in turns. */
+	if (slept && prioq_before(t->vruntime, least))
+		t->vruntime = least;
 	t->vruntime = clamp(t->vruntime, clock,
 			    us_to_virtual(slept ? SLEEPER_US : CREDIT_US, rate),
 			    us_to_virtual(DEBT_US, rate));

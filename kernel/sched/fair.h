@@ -15,6 +15,10 @@
  * CPU); who is further ahead than DEBT is let off the rest: nobody else wanted
  * that time. So what a thread did alone, or on another CPU, is never held for
  * or against anybody for longer than these. All are in the thread's own time.
+ *
+ * A vCPU that sleeps isn't counted, so that those of one VM which sleep in
+ * turns would have a larger share each when they wake. Therefore a VM has an
+ * account of its own: who wakes comes behind what its VM has used already.
  */
 #ifndef KERNEL_FAIR_H
 #define KERNEL_FAIR_H
@@ -52,8 +56,8 @@ void fair_leave(struct sched_group *g, uint64_t now);
 
 /* t, a vCPU thread, begins to run; [t's run queue] from here on. */
 void fair_begin(struct thread *t, uint64_t now);
-/* It ran until now: it pays. `clock` is the machine clock. */
-void fair_charge(struct thread *t, uint64_t now, uint64_t clock);
+/* It ran so long, until now: it pays. `clock` is the machine clock. */
+void fair_charge(struct thread *t, uint64_t ran, uint64_t now, uint64_t clock);
 /* t comes into a queue: from sleep, from another CPU, or for the first time. */
 void fair_place(struct thread *t, uint64_t clock, bool slept);
 

@@ -96,7 +96,8 @@ static void charge(struct cpu_sched *s)
 		t->runtime += now - s->since;
 		settle_debt(s, now - s->since);
 		if (t->class == THREAD_VCPU)
-			fair_charge(t, now, READ_ONCE(sched_clock));
+			fair_charge(t, now - s->since, now,
+				    READ_ONCE(sched_clock));
 	}
 	s->since = now;
 }

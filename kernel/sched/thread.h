@@ -27,6 +27,7 @@ struct thread;
 struct sched_group {
 	uint64_t demand; /* [atomic] kernel/sched/fair.c */
 	uint64_t extra;	 /* ticks still to be paid for [atomic] */
+	uint64_t used;	 /* virtual: what all its vCPUs ran [atomic] */
 	uint32_t weight; /* 1..10000 [atomic] */
 };
 

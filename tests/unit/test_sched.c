@@ -132,7 +132,7 @@ static uint64_t paid(struct thread *t, uint64_t from, uint64_t until)
 	uint64_t before = t->vruntime;
 
 	fair_begin(t, from);
-	fair_charge(t, until, before);
+	fair_charge(t, until - from, until, before);
 	return t->vruntime - before;
 }
 
@@ -178,7 +178,8 @@ static void vcpus_of_a_vm_share_its_weight(void **state)
 		fair_leave(&vm, at + 4 * MS); /* three for 1 ms */
 		fair_leave(&vm, at + 4 * MS);
 		/* And one for half a millisecond: 8.5 in all. */
-		fair_charge(&t, at + 4 * MS + MS / 2, t.vruntime + 6 * ms);
+		fair_charge(&t, 4 * MS + MS / 2, at + 4 * MS + MS / 2,
+			    t.vruntime + 6 * ms);
 		assert_in_range(t.vruntime, 8 * ms + ms / 2 - 8,
 				8 * ms + ms / 2 + 8);
 		fair_leave(&vm, at + 5 * MS);

@@ -346,6 +346,44 @@ static void light_vcpus_displace_one_that_runs_on_and_on(void **state)
 	}
 }
 
+/*
+ * A VM of many vCPUs that take turns to sleep has one VM's share, beside one
+ * whose vCPUs never sleep.
+ */
+static void sleeping_in_turns_wins_nothing(void **state)
+{
+	static const struct {
+		uint64_t burst, pause; /* us */
+	} kinds[] = {
+		{ 450, 3000 }, { 50, 300 }, { 2000, 14000 }, { 3900, 20000 }
+	};
+
+	(void)state;
+	for (uint32_t cpus = 1; cpus <= 4; cpus++) {
+		for (uint32_t k = 0; k < ARRAY_SIZE(kinds); k++) {
+			struct vm victim = { .weight = 100, .vcpus = cpus };
+			struct sched_group many;
+			uint64_t ran;
+
+			sim_start(cpus, k + 1);
+			vm_start(&victim);
+			sched_group_init(&many, 100);
+			for (uint32_t i = 0; i < 8 * cpus; i++)
+				sim_thread(&many, 0, kinds[k].burst * SIM_US,
+					   kinds[k].pause * SIM_US);
+			sim_run(100 * SIM_MS);
+			ran = vm_runtime(&victim);
+			sim_run(2000 * SIM_MS);
+			ran = (vm_runtime(&victim) - ran) / cpus;
+			if (ran < 2000 * SIM_MS * 48 / 100)
+				fail_msg("cpus %u kind %u: %llu ms of 2000",
+					 cpus, k,
+					 (unsigned long long)(ran / SIM_MS));
+			sim_end();
+		}
+	}
+}
+
 /* ---- services ---- */
 
 /* Services at long work leave the guests half of the machine, together. */
@@ -440,6 +478,7 @@ int main(void)
 		cmocka_unit_test(sleepers_leave_the_others_their_shares),
 		cmocka_unit_test(a_light_sleeper_gets_no_more_than_its_share),
 		cmocka_unit_test(light_vcpus_displace_one_that_runs_on_and_on),
+		cmocka_unit_test(sleeping_in_turns_wins_nothing),
 		cmocka_unit_test(services_leave_vcpus_their_time),
 		cmocka_unit_test(nobody_waits_too_long_whatever_happens),
 	};
