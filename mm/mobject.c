@@ -45,7 +45,8 @@ void mobject_init(struct mobject *o, const char *name, uint64_t npages)
 	*o = (struct mobject){ .name = name,
 			       .npages = npages,
 			       .top = 1,
-			       .last_chunk = MOBJECT_NO_CHUNK };
+			       .last.chunk = MOBJECT_NO_CHUNK,
+			       .other.chunk = MOBJECT_NO_CHUNK };
 	while (level_pages(o->top) < npages)
 		o->top++;
 	BUG_ON(o->top > MOBJECT_MAX_LEVEL);
@@ -79,8 +80,10 @@ static void node_destroy(struct mobject *o, uint64_t e)
 {
 	o->nr_nodes--;
 	o->nr_changes += MOBJECT_FANOUT;
-	if (table_of(e) == o->last_table)
-		o->last_chunk = MOBJECT_NO_CHUNK;
+	if (table_of(e) == o->last.table)
+		o->last.chunk = MOBJECT_NO_CHUNK;
+	if (table_of(e) == o->other.table)
+		o->other.chunk = MOBJECT_NO_CHUNK;
 	frame_free(hfn_of(hpa(e & MENTRY_ADDR)), 0);
 }
 

@@ -35,6 +35,12 @@
 #define MENTRY_NODE  0x10ull
 #define MENTRY_ADDR  0x000ffffffffff000ull
 
+/* A level-0 table, for who comes back to it; chunk = page >> 9. */
+struct mobject_near {
+	uint64_t *table;
+	uint64_t chunk; /* MOBJECT_NO_CHUNK: none */
+};
+
 struct mobject {
 	const char *name;	   /* [const] not copied */
 	uint64_t npages;	   /* [const] */
@@ -46,9 +52,8 @@ struct mobject {
 	uint64_t nr_nodes;		       /* [user's lock] */
 	/* Pages whose state or whose entry's size changed, ever: for audit. */
 	uint64_t nr_changes; /* [user's lock] */
-	/* The level-0 table that was walked to last; chunk = page >> 9. */
-	uint64_t *last_table; /* [user's lock] */
-	uint64_t last_chunk;  /* [user's lock] MOBJECT_NO_CHUNK: none */
+	/* The tables walked to last, and before that. [user's lock] */
+	struct mobject_near last, other;
 };
 
 static inline enum page_state mentry_state(uint64_t e)
@@ -93,14 +98,26 @@ void mobject_init(struct mobject *o, const char *name, uint64_t npages);
 /* True if page idx has an entry of its own in the table walked to last. */
 static ALWAYS_INLINE bool mobject_is_near(const struct mobject *o, uint64_t idx)
 {
-	return idx / MOBJECT_FANOUT == o->last_chunk;
+	return idx / MOBJECT_FANOUT == o->last.chunk;
 }
 
 /* That entry. */
 static ALWAYS_INLINE uint64_t *mobject_near(const struct mobject *o,
 					    uint64_t idx)
 {
-	return o->last_table + idx % MOBJECT_FANOUT;
+	return o->last.table + idx % MOBJECT_FANOUT;
+}
+
+/* The same of the table before that one, which becomes the last again. */
+static inline bool mobject_was_near(struct mobject *o, uint64_t idx)
+{
+	struct mobject_near other = o->other;
+
+	if (idx / MOBJECT_FANOUT != other.chunk)
+		return false;
+	o->other = o->last;
+	o->last = other;
+	return true;
 }
 
 /*
@@ -117,13 +134,16 @@ static inline uint64_t *mobject_walk(struct mobject *o, uint64_t idx,
 	*level = 0;
 	if (likely(mobject_is_near(o, idx)))
 		return mobject_near(o, idx);
+	if (mobject_was_near(o, idx))
+		return mobject_near(o, idx);
 	while (*e & MENTRY_NODE) {
 		table = hpa_to_ptr(hpa(*e & MENTRY_ADDR));
 		l--;
 		e = table + (idx >> MOBJECT_NODE_BITS * l) % MOBJECT_FANOUT;
 		if (l == 0) {
-			o->last_table = table;
-			o->last_chunk = idx / MOBJECT_FANOUT;
+			o->other = o->last;
+			o->last.table = table;
+			o->last.chunk = idx / MOBJECT_FANOUT;
 		}
 	}
 	*level = l;
