@@ -151,17 +151,54 @@ int shell_wait_key(uint64_t timeout_ns)
 	return key;
 }
 
+/* What was typed in answer to a question; more than "yes" is no anyway. */
+struct answer {
+	char text[8];
+	size_t len;
+};
+
+/* One key of the answer. True: that was the last one. */
+static bool answer_key(struct answer *r, int key)
+{
+	if (key == KEY_INTERRUPT)
+		r->len = 0;
+	if (key == KEY_INTERRUPT || key == '\r' || key == '\n')
+		return true;
+	if (key == '\b' || key == 0x7f)
+		r->len -= r->len > 0;
+	else if (key >= ' ' && key < 0x7f && r->len < sizeof(r->text) - 1)
+		r->text[r->len++] = (char)key;
+	r->text[r->len] = '\0';
+	return false;
+}
+
+static bool is_yes(struct answer *r)
+{
+	for (size_t i = 0; i < r->len; i++)
+		r->text[i] |= 0x20; /* lower case */
+	r->text[r->len] = '\0';
+	return strcmp(r->text, "y") == 0 || strcmp(r->text, "yes") == 0;
+}
+
+/*
+ * A line, not a key: of "yes" or "no" nothing must be left over for the next
+ * question, or to be taken for a command.
+ */
 bool shell_ask(const char *question)
 {
-	char text[LINEEDIT_COLS + 1];
-	int key;
+	struct answer r = { "", 0 };
+	char row[LINEEDIT_COLS + 1], text[sizeof(row) - sizeof(r.text)];
+	bool yes;
 
 	(void)snprintf(text, sizeof(text), "%s [y/N] ", question);
-	out_row(text);
-	key = shell_wait_key(SHELL_NO_LIMIT);
+	do {
+		(void)snprintf(row, sizeof(row), "%s%s", text, r.text);
+		out_row(row);
+	} while (!answer_key(&r, shell_wait_key(SHELL_NO_LIMIT)));
 	out_row("");
-	out_printf("%s%s\n", text, key == 'y' || key == 'Y' ? "yes" : "no");
-	return key == 'y' || key == 'Y';
+	yes = is_yes(&r);
+	out_printf("%s%s\n", text, yes ? "yes" : "no");
+	return yes;
 }
 
 /* ---- the edited line ---- */

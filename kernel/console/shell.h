@@ -87,7 +87,10 @@ MUST_CHECK int shell_wait(struct waitq *wq, bool (*done)(void *arg), void *arg,
 /* Waits so long; -EINTR: Ctrl-C was typed, else 0. As shell_wait(). */
 MUST_CHECK int shell_sleep(uint64_t seconds);
 
-/* Asks on the last row; true: the answer was y. Ctrl-C is no. */
+/*
+ * Asks on the last row; true: the line typed was y or yes. Anything else, and
+ * Ctrl-C, is no.
+ */
 bool shell_ask(const char *question);
 
 void out_printf(const char *fmt, ...) PRINTF(1, 2);

@@ -203,13 +203,18 @@ static const char *end_of(const char *line, const char *typed)
 static void test_poweroff_asks(void **state)
 {
 	(void)state;
-	assert_string_equal(end_of("poweroff", "n"), "");
+	assert_string_equal(end_of("poweroff", "no\r"), "");
 	assert_int_equal(web.state, VM_RUNNING);
 	assert_non_null(strstr(screen, "guests run: web\n"));
 	assert_non_null(strstr(screen, "Shut them down and switch the machine "
 				       "off? [y/N] no\n"));
 	assert_string_equal(end_of("reboot", CTRL_C), "");
-	assert_string_equal(end_of("poweroff", "y"), "poweroff");
+	/* The whole line is the answer: nothing of it becomes a command. */
+	assert_string_equal(end_of("poweroff", "yesterday\r"), "");
+	assert_string_equal(end_of("poweroff", "y" CTRL_C), "");
+	assert_string_equal(end_of("poweroff", "\r"), "");
+	assert_string_equal(end_of("poweroff", "no\x7f\x7fYes\r"), "poweroff");
+	assert_string_equal(end_of("poweroff", "y\r"), "poweroff");
 	assert_non_null(strstr(screen, "web: asked to power off\n"));
 	assert_int_equal(web.state, VM_OFF);
 	assert_string_equal(end_of("reboot -y", ""), "reboot");
@@ -223,7 +228,7 @@ static void test_poweroff_and_guests_that_stay(void **state)
 {
 	(void)state;
 	guests_are_slow = true;
-	assert_string_equal(end_of("poweroff --timeout=2", "yn"), "");
+	assert_string_equal(end_of("poweroff --timeout=2", "yes\rn\r"), "");
 	assert_non_null(strstr(screen, "waiting for web (Ctrl-C: leave)"));
 	assert_non_null(strstr(screen, "still on: web\n"));
 	assert_non_null(strstr(screen, "Kill them? [y/N] no\n"));
@@ -236,7 +241,7 @@ static void test_poweroff_and_guests_that_stay(void **state)
 	assert_string_equal(end_of("poweroff -y --timeout=2", ""), "poweroff");
 	assert_non_null(strstr(screen, "web: killing\n"));
 	guests_are_deaf = true;
-	assert_string_equal(end_of("poweroff", "yy"), "poweroff");
+	assert_string_equal(end_of("poweroff", "yes\ry\r"), "poweroff");
 	assert_null(strstr(screen, "waiting for"));
 	assert_string_equal(end_of("poweroff -f", ""), "poweroff");
 	/* A program is not asked. */
