@@ -266,6 +266,13 @@ static void test_stop_and_wait(void **state)
 	assert_answers("vm stop all --wait",
 		       "web: error: not within 60 s, goes on: vCPU 1 has not "
 		       "stopped\ndb: error: it is off\n");
+	/* One Ctrl-C ends the waiting for all of them. */
+	db.state = VM_RUNNING;
+	keys = CTRL_C;
+	output_of("vm stop all --wait");
+	assert_non_null(strstr(screen, "web: error: interrupted, goes on: "));
+	assert_non_null(strstr(screen, "db: error: interrupted, goes on: "));
+	db.state = VM_OFF;
 	orders_take_for_ever = false;
 	assert_answers("vm kill web --wait",
 		       "error: wrong arguments; see `help vm`\n");

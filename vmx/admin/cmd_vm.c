@@ -275,22 +275,27 @@ static bool act_is_over(void *arg)
 	return false;
 }
 
-/* The order stands, whatever ends the wait for it. */
+/*
+ * The order stands, whatever ends the wait for it. *left: Ctrl-C was typed,
+ * now or before; then there is no waiting.
+ */
 static void act_wait(struct act *act, const struct verb *verb,
-		     uint64_t limit_ns)
+		     uint64_t limit_ns, bool *left)
 {
 	char waits_for[VM_WHY_MAX];
 	int err;
 
 	if (act->err != -EAGAIN)
 		return;
-	err = shell_wait(&act->vm->changed, act_is_over, act, limit_ns);
+	err = shell_wait(&act->vm->changed, act_is_over, act,
+			 *left ? 0 : limit_ns);
 	out_row("");
 	if (!err)
 		return;
 	act->err = err;
+	*left |= err == -EINTR;
 	(void)str_copy(waits_for, act->why, sizeof(waits_for));
-	if (err == -EINTR)
+	if (*left)
 		(void)snprintf(act->why, sizeof(act->why),
 			       "interrupted, goes on: %.90s", waits_for);
 	else
@@ -304,9 +309,10 @@ static void act_on_one(const struct shell_args *a, const struct verb *verb,
 		       struct vm *vm)
 {
 	struct act act = { .vm = vm, .quiet = a->json };
+	bool left = false;
 
 	act_begin(&act, verb);
-	act_wait(&act, verb, verb->limit_ns);
+	act_wait(&act, verb, verb->limit_ns, &left);
 	if (act.err)
 		out_fail(a, "vm %s %s: %s", verb->name, vm->cfg->name, act.why);
 	else
@@ -350,6 +356,7 @@ static void act_on_all(const struct shell_args *a, const struct verb *verb)
 	uint32_t n = 0, i = 0;
 	struct act *acts;
 	uint64_t begin;
+	bool left = false;
 
 	for (struct vm *vm = vm_first(); vm; vm = vm_next(vm))
 		n++;
@@ -366,7 +373,7 @@ static void act_on_all(const struct shell_args *a, const struct verb *verb)
 	j = out_list(a);
 	begin = rdtsc();
 	for (i = 0; i < n; i++) {
-		act_wait(&acts[i], verb, what_is_left(verb, begin));
+		act_wait(&acts[i], verb, what_is_left(verb, begin), &left);
 		say_act(j, verb, &acts[i]);
 	}
 	out_list_end(j);
