@@ -165,11 +165,12 @@ static void open_vm(struct config_parser *p, const char *name)
 		p->section = SECTION_SKIP;
 		return;
 	}
-	if (strcmp(name, "all") == 0) {
-		config_mistake(
-			p, p->line,
-			"[vm all]: the name 'all' means every VM in commands; "
-			"expected another name");
+	if (strcmp(name, "all") == 0 || strcmp(name, "host") == 0) {
+		config_mistake(p, p->line,
+			       "[vm %s]: the name '%s' means %s in commands; "
+			       "expected another name",
+			       name, name,
+			       *name == 'a' ? "every VM" : "the machine");
 		return;
 	}
 	if (!p->max_vms)

@@ -268,6 +268,9 @@ static const struct {
 	{ "reserved name", "[vm b]\nkernel=k\n[vm all]\nkernel=k\n", 3, "",
 	  "[vm all]: the name 'all' means every VM in commands; expected "
 	  "another name" },
+	{ "the host's name", "[vm b]\nkernel=k\n[vm host]\nkernel=k\n", 3, "",
+	  "[vm host]: the name 'host' means the machine in commands; expected "
+	  "another name" },
 	{ "duplicate VM", "[vm a]\nkernel=k\n[vm a]\nx=y\n", 3, "a",
 	  "[vm a]: given twice; expected one section for each VM (first on "
 	  "line 1)" },
