@@ -356,6 +356,12 @@ static void test_set_at_run_time(void **state)
 	assert_int_equal(console_level, LOG_DEBUG);
 	assert_answers("set host clean_pool yes", "host: clean_pool = yes\n");
 	assert_true(clean_pool_is_on);
+	/* Another key of the host leaves the console's level alone. */
+	output_of("log console err");
+	output_of("set host clean_pool no");
+	assert_int_equal(console_level, LOG_ERR);
+	output_of("set host log_level debug");
+	assert_int_equal(console_level, LOG_DEBUG);
 	web.state = VM_OFF;
 	assert_answers("set web cmdline console=ttyS0  debug",
 		       "web: cmdline = console=ttyS0 debug, from its next "

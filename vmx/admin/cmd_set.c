@@ -141,9 +141,11 @@ static bool may_change(const struct shell_args *a, const struct set_key *k,
 /* ---- carrying it out ---- */
 
 /* The configuration has the new value: tells who keeps a copy. */
-static void apply_host(void)
+static void apply_host(const struct set_key *k)
 {
-	log_set_console_level(host_config.host.log_level);
+	/* Another key leaves alone what `log console` has chosen. */
+	if (strcmp(k->name, "log_level") == 0)
+		log_set_console_level(host_config.host.log_level);
 	sched_set_clean_pool(host_config.host.clean_pool);
 }
 
@@ -159,7 +161,7 @@ static void set_host(const struct shell_args *a, char *value)
 	else if (config_set(&host_config.host, NULL, k->name, value, &e) != 0)
 		out_fail(a, "set host %s", e.text);
 	else {
-		apply_host();
+		apply_host(k);
 		out_done(a, "host: %s = %s", k->name, value);
 	}
 }
