@@ -175,14 +175,17 @@ test: deps
 test-long: deps
 	@tests/run.py long
 
+# For a make that a target starts, unless you said how many jobs there are.
+all_cpus = $(if $(filter -j%,$(MAKEFLAGS)),,-j$$(nproc))
+
 image: deps
-	@$(MAKE) --no-print-directory -j$$(nproc) $(B)/aerostat.img
+	@$(MAKE) --no-print-directory $(all_cpus) $(B)/aerostat.img
 
 run: image
 	@boot/run.py $(B)/aerostat.img
 
 bench: deps
-	@$(MAKE) --no-print-directory -j$$(nproc) all
+	@$(MAKE) --no-print-directory $(all_cpus) all
 	@tests/bench/run.py
 
 # The Debian packages that building, running and testing need.

@@ -89,6 +89,8 @@ def main():
     ap.add_argument("--cpus", type=int, default=2)
     ap.add_argument("--memory", type=int, default=2048, metavar="MIB")
     args = ap.parse_args()
+    if not os.access(args.image, os.R_OK):
+        sys.exit("%s: no such image; `make image` builds one" % args.image)
     for sig in signal.SIGTERM, signal.SIGHUP:   # end as after Ctrl-]
         signal.signal(sig, lambda *_: sys.exit(1))
     kind = args.emulator or ("kvm" if kvm_has_vmx() else "bochs")
