@@ -183,7 +183,8 @@ int vm_check_config(struct vm *vm, char *why)
 	if (cfg->bad) {
 		snprintf(why, VM_WHY_MAX,
 			 "its configuration has errors "
-			 "(`log` shows them)");
+			 "(`vm info %s` shows them)",
+			 cfg->name);
 		return -EINVAL;
 	}
 	if (cpuid_name_unknown(cfg->cpu_hide, unknown, sizeof(unknown))) {

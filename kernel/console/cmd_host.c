@@ -61,12 +61,13 @@ static uint64_t ticks_to_us(uint64_t ticks)
 /* How long the hypervisor keeps a CPU from others at most. */
 static void longest_text(uint32_t cpu, const struct cpu_stats *s)
 {
-	out_printf("CPU %u was kept %llu us (%llu ticks) at most, by %s; "
-		   "interrupts were late by %llu us (%llu ticks) at most\n",
-		   cpu, (unsigned long long)ticks_to_us(s->longest_kept),
-		   (unsigned long long)s->longest_kept, s->kept_by,
-		   (unsigned long long)ticks_to_us(s->irq_late),
-		   (unsigned long long)s->irq_late);
+	out_printf(
+		"CPU %u was kept %llu us (%llu ticks) at most, by %s;\n"
+		"      interrupts were late by %llu us (%llu ticks) at most\n",
+		cpu, (unsigned long long)ticks_to_us(s->longest_kept),
+		(unsigned long long)s->longest_kept, s->kept_by,
+		(unsigned long long)ticks_to_us(s->irq_late),
+		(unsigned long long)s->irq_late);
 }
 
 static void cpu_text(void)
@@ -153,12 +154,14 @@ int cmd_uptime(const struct shell_args *a)
 
 int cmd_echo(const struct shell_args *a)
 {
-	for (int i = 1; i < a->argc; i++) {
-		if (i > 1)
-			out_str(" ");
-		out_str(a->argv[i]);
-	}
-	out_str("\n");
+	static char text[LINEEDIT_MAX]; /* the words of one line */
+	size_t n = 0;
+
+	text[0] = '\0';
+	for (int i = 1; i < a->argc && n < sizeof(text); i++)
+		n += (size_t)snprintf(text + n, sizeof(text) - n, "%s%s",
+				      i > 1 ? " " : "", a->argv[i]);
+	out_done(a, "%s", text);
 	return 0;
 }
 

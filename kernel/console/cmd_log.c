@@ -33,7 +33,7 @@ struct log_query {
 	int nr_pairs;
 	bool follow;
 	bool json;
-	uint64_t wanted;      /* the newest so many; 0: all */
+	uint64_t wanted;      /* the newest so many */
 	uint64_t nr_seen;     /* since the last look, matching or not */
 	uint64_t nr_matching; /* first pass */
 	uint64_t skip;	      /* second pass: older ones not wanted */
@@ -106,7 +106,7 @@ static void print_line(void *arg, enum log_level level, const char *line)
 static void show_kept(struct log_query *q)
 {
 	(void)log_dump_from(count_line, q, 0);
-	if (q->wanted && q->nr_matching > q->wanted)
+	if (q->nr_matching > q->wanted)
 		q->skip = q->nr_matching - q->wanted;
 	q->next = log_dump_from(print_line, q, 0);
 }
@@ -177,7 +177,7 @@ static bool parse_query(const struct shell_args *a, struct log_query *q)
 {
 	bool counted = false;
 
-	*q = (struct log_query){ .level = LOG_DEBUG };
+	*q = (struct log_query){ .level = LOG_DEBUG, .wanted = UINT64_MAX };
 	for (int i = 1; i < a->argc; i++) {
 		const char *word = a->argv[i];
 

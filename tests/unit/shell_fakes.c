@@ -345,8 +345,8 @@ bool vm_snapshot(struct vm *vm, uint32_t index, struct vcpu_snapshot *out)
 		.gpr = { [REG_RSP] = 0xffff888000001000, [REG_R15] = 15 },
 		.rip = 0xffffffff81000000,
 		.cs.selector = 0x10,
-		.nr_code = index ? 0 : 4,
-		.code = { 0xfb, 0xf4, 0xc3, 0x90 },
+		.nr_code = index ? 0 : SNAPSHOT_CODE / 2 + 1,
+		.code = { 0xfb, 0xf4, 0xc3, [SNAPSHOT_CODE / 2] = 0x90 },
 		.nr_stack = index ? 0 : 2,
 		.stack = { 0x1234, 0x5678 },
 	};

@@ -105,7 +105,8 @@ static void test_mem_warns_at_once_without_driver(void **state)
 		       "(aerostat.ko) listens in the guest: it keeps what it "
 		       "has\n");
 	assert_non_null(strstr(output_of("mem web 128M -j"),
-			       "\"ok\":true,\"message\":\"128 MiB\","
+			       "\"ok\":true,\"message\":\"web: target "
+			       "128 MiB\","
 			       "\"warning\":\"no memory driver"));
 }
 
@@ -154,6 +155,12 @@ static void test_mem_wait(void **state)
 	assert_non_null(strstr(screen, "web: 256.0 MiB, target 128.0 MiB "
 				       "(Ctrl-C: leave)"));
 	assert_non_null(strstr(screen, "web: has reached 128.0 MiB\n"));
+	/* Why nothing moves is said. */
+	begin_wait(reach_at_third);
+	web.state = VM_PAUSED;
+	output_of("mem web 128M --wait");
+	assert_non_null(strstr(screen, "target 128.0 MiB, paused (Ctrl-C: "));
+	web.state = VM_RUNNING;
 	begin_wait(interrupt_at_third);
 	assert_answers("mem web 128M --wait",
 		       "error: mem web: interrupted; it has 256.0 MiB and goes "
@@ -296,7 +303,9 @@ static void test_dump_registers(void **state)
 			 screen);
 	assert_non_null(strstr(screen, "rsp    ffff888000001000"));
 	assert_non_null(strstr(screen, "r15    000000000000000f"));
-	assert_non_null(strstr(screen, "  code   fb f4 c3 90\n"));
+	assert_non_null(strstr(screen,
+			       "  code   fb f4 c3 00 00 00 00 00 00 00 00 "
+			       "00 00 00 00 00\n         90\n"));
 	assert_non_null(strstr(screen, "  stack  0000000000001234 "
 				       "0000000000005678\n"));
 	assert_non_null(strstr(screen, "\nvcpu 1  rip"));

@@ -172,6 +172,13 @@ static const struct {
 } answers[] = {
 	{ "", "" },
 	{ "echo a \"b  c\"", "a b  c\n" },
+	{ "echo a \"b  c\" -j", "{\"ok\":true,\"message\":\"a b  c\"}\n" },
+	{ "echo", "\n" },
+	{ "selftest trivial -j", "[{\"name\":\"trivial\",\"ok\":true,"
+				 "\"text\":\"nothing to do\"}]\n" },
+	{ "selftest trivail -j", "{\"error\":\"no test is called 'trivail'; "
+				 "`help selftest` names them\"}\n" },
+	{ "log 0", "" },
 	{ "memm", "error: unknown command 'memm'; did you mean 'mem'?\n" },
 	{ "frobnicate",
 	  "error: unknown command 'frobnicate'; `help` lists them\n" },
@@ -208,8 +215,8 @@ static const struct {
 		 "READY RUNNING\n"
 		 "  0    0  25.0 %           250000          0          0     "
 		 "0 idle\n"
-		 "CPU 0 was kept 120 us (120000 ticks) at most, by console; "
-		 "interrupts were late by 3 us (3000 ticks) at most\n" },
+		 "CPU 0 was kept 120 us (120000 ticks) at most, by console;\n"
+		 "      interrupts were late by 3 us (3000 ticks) at most\n" },
 	{ "vm list -j",
 	  "[{\"name\":\"web\",\"id\":1,\"state\":\"running\",\"vcpus\":1,"
 	  "\"cpu_permille\":0,\"size\":268435456,\"resident\":50855936,\"uptime_ms\":90061000,"
@@ -249,6 +256,9 @@ static void test_listings_name_everything(void **state)
 	assert_non_null(strstr(screen, "audit: 2 errors ("));
 	output_of("help config");
 	assert_non_null(strstr(screen, "[vm] mem.commit = huge | around"));
+	/* What somebody types who wants to know about `vm start`. */
+	output_of("help vm start");
+	assert_ptr_equal(strstr(screen, "vm list\n"), screen);
 }
 
 static void test_every_command_has_help(void **state)

@@ -37,8 +37,7 @@ static bool allowed(const struct shell_args *a)
 		return true;
 	out_fail(a,
 		 "%s: refused, because it breaks the machine on purpose; to "
-		 "allow it put debug_commands = yes into [host] of "
-		 "aerostat.conf",
+		 "allow it `set host debug_commands yes`",
 		 a->argv[0]);
 	return false;
 }

@@ -118,7 +118,7 @@ static void text_registers(const struct vcpu_snapshot *s, uint32_t index)
 	out_str("  code  ");
 	for (uint32_t i = 0; i < s->nr_code; i++)
 		out_printf("%s%02x",
-			   i == SNAPSHOT_CODE / 2 ? "\n        " : " ",
+			   i == SNAPSHOT_CODE / 2 ? "\n         " : " ",
 			   s->code[i]);
 	out_str(s->nr_code ? "\n  stack " : " not mapped\n  stack ");
 	for (uint32_t i = 0; i < s->nr_stack; i++)

@@ -176,9 +176,10 @@ static void show_progress(const struct resize *r)
 	char now[24], target[24], text[80];
 
 	(void)snprintf(text, sizeof(text),
-		       "%s: %s MiB, target %s MiB (Ctrl-C: leave)",
+		       "%s: %s MiB, target %s MiB%s (Ctrl-C: leave)",
 		       r->vm->cfg->name, out_mib(size_now(r->vm), now),
-		       out_mib(r->target >> PAGE_SHIFT, target));
+		       out_mib(r->target >> PAGE_SHIFT, target),
+		       READ_ONCE(r->vm->state) == VM_PAUSED ? ", paused" : "");
 	out_row(text);
 }
 
@@ -222,17 +223,19 @@ static void warn_no_driver(const struct shell_args *a, struct vm *vm,
 {
 	static const char why[] = "no memory driver (aerostat.ko) listens in "
 				  "the guest: it keeps what it has";
+	char message[64];
 	struct json *j;
 
+	(void)snprintf(message, sizeof(message), "%s: target %s", vm->cfg->name,
+		       target);
 	if (!a->json) {
-		out_printf("%s: target %s\nwarning: %s\n", vm->cfg->name,
-			   target, why);
+		out_printf("%s\nwarning: %s\n", message, why);
 		return;
 	}
 	j = out_json();
 	json_open_object(j, NULL);
 	json_bool(j, "ok", true);
-	json_str(j, "message", target);
+	json_str(j, "message", message);
 	json_str(j, "warning", why);
 	json_close_object(j);
 	out_json_end(j);

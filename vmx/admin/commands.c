@@ -91,7 +91,7 @@ const struct shell_cmd vm_cmds[] = {
 	{ "top", "top [SECONDS [COUNT]]", "who uses the CPUs",
 	  "Every second, or SECONDS, the share that the host, each VM and each\n"
 	  "vCPU of an SMP guest had since the last time; 100 % is one CPU.\n"
-	  "COUNT times, or until Ctrl-C.\n",
+	  "COUNT times, or (0) until Ctrl-C.\n",
 	  .run = cmd_top },
 	{ "vm",
 	  "vm list\nvm info NAME\nvm start|stop|kill|pause|resume|reset NAME\n"
@@ -104,8 +104,9 @@ const struct shell_cmd vm_cmds[] = {
 	  "the reset button. pause stops its CPUs until resume. WAIT shows\n"
 	  "what a VM waits for; REASON why it is not running; CPU% is of one\n"
 	  "CPU since the last look. dump shows the registers, code and stack\n"
-	  "of a paused or crashed VM, or memory at a guest-linear ADDRESS, as\n"
-	  "vCPU 0 or N sees it, or at a guest-physical one.\n",
+	  "of a paused or crashed VM, or LENGTH bytes (128; at most 4096) of\n"
+	  "memory at a guest-linear ADDRESS, as vCPU 0 or N sees it, or at a\n"
+	  "guest-physical one.\n",
 	  .run = cmd_vm,
 	  .args = { { .words = vm_words }, { all_words, vm_offer_names } } },
 };
