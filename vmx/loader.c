@@ -39,7 +39,10 @@ int loader_get_file(struct load *l, const char *path,
 	const struct bootfile *f = bootfile_find(path);
 
 	if (!f)
-		return loader_fail(l, -ENOENT, "%s: not loaded at boot", path);
+		return loader_fail(l, -ENOENT,
+				   "%s: not among the files that aerostat.conf "
+				   "names",
+				   path);
 	if (f->status == -ENOENT)
 		return loader_fail(l, f->status, "%s: no such file", path);
 	if (f->status)
