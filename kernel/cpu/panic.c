@@ -22,11 +22,11 @@
 
 #define PANIC_LOG_LINES 12
 
-static bool reboots; /* [const after boot] */
+static bool reboots; /* [atomic] */
 
 void panic_set_reboot(bool on)
 {
-	reboots = on;
+	WRITE_ONCE(reboots, on);
 }
 
 /* What is to be reported. [the CPU that ends the machine] */
@@ -127,7 +127,7 @@ static void say_log(void)
 
 static void finish(void)
 {
-	if (reboots) {
+	if (READ_ONCE(reboots)) {
 		say("panic: rebooting\n");
 		machine_reboot();
 	}

@@ -6,7 +6,10 @@
 #include "kernel/cpu/trap.h"
 #include "kernel/lib/compiler.h"
 
-/* Whether the machine reboots after the report, or stays halted (default). */
+/*
+ * Whether the machine reboots after the report, or stays halted (default). May
+ * change at any time.
+ */
 void panic_set_reboot(bool on);
 
 /* Ends the machine because of the exception in *f. Any context. */

@@ -18,6 +18,7 @@
 #include "kernel/console/shell_priv.h"
 #include "kernel/cpu/backtrace.h"
 #include "kernel/cpu/machine.h"
+#include "kernel/cpu/panic.h"
 #include "kernel/lib/errno.h"
 #include "kernel/lib/metric.h"
 #include "kernel/lib/selftest.h"
@@ -313,6 +314,13 @@ int vm_apply_config(struct vm *vm, char *why)
 		return 0;
 	strcpy(why, apply_fails);
 	return -ERANGE;
+}
+
+bool panic_reboots;
+
+void panic_set_reboot(bool on)
+{
+	panic_reboots = on;
 }
 
 bool clean_pool_is_on;

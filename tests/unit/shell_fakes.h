@@ -34,7 +34,7 @@ extern uint64_t last_target;
 extern bool guests_are_slow;	/* asked to power off, they don't */
 extern bool guests_are_deaf;	/* or don't even hear it */
 extern const char *apply_fails; /* why a change is refused */
-extern bool clean_pool_is_on;
+extern bool clean_pool_is_on, panic_reboots;
 extern bool snapshot_taken;   /* of two vCPUs */
 extern uint64_t vcpu_ticks;   /* of vCPU 0; each other has more */
 extern bool has_driver;	      /* the guest's, of the memory device */

@@ -365,6 +365,10 @@ static void test_set_at_run_time(void **state)
 	assert_int_equal(console_level, LOG_DEBUG);
 	assert_answers("set host clean_pool yes", "host: clean_pool = yes\n");
 	assert_true(clean_pool_is_on);
+	assert_answers("set host on_panic reboot", "host: on_panic = reboot\n");
+	assert_true(panic_reboots);
+	output_of("set host on_panic halt");
+	assert_false(panic_reboots);
 	/* Another key of the host leaves the console's level alone. */
 	output_of("log console err");
 	output_of("set host clean_pool no");

@@ -6,7 +6,7 @@
  * Which key may change when follows from who uses it: `keys` below.
  */
 #include "kernel/config/config.h"
-#include "kernel/cpu/machine.h"
+#include "kernel/cpu/panic.h"
 #include "kernel/lib/errno.h"
 #include "kernel/lib/lib.h"
 #include "kernel/sched/sched.h"
@@ -146,6 +146,7 @@ static void apply_host(const struct set_key *k)
 	/* Another key leaves alone what `log console` has chosen. */
 	if (strcmp(k->name, "log_level") == 0)
 		log_set_console_level(host_config.host.log_level);
+	panic_set_reboot(host_config.host.on_panic == PANIC_REBOOT);
 	sched_set_clean_pool(host_config.host.clean_pool);
 }
 
