@@ -111,6 +111,17 @@ static void read_host_config(void)
 	(void)config_parse(text, nbytes, NULL, 0, &host_config);
 }
 
+static void log_config_errors(void)
+{
+	uint32_t all = host_config.nr_errors;
+	uint32_t kept = min(all, (uint32_t)CONFIG_MAX_ERRORS);
+
+	for (uint32_t i = 0; i < kept; i++)
+		log_config_error(&host_config.errors[i]);
+	if (all > kept)
+		log_err("config", "%u more are not shown", all - kept);
+}
+
 /* All of it. Errors are kept in host_config; the shell tells of them. */
 static void read_config(void)
 {
@@ -127,9 +138,7 @@ static void read_config(void)
 			info.nr_files ? f->status : -ENOENT);
 	if (config_parse(text, nbytes, vms, n, &host_config))
 		log_err("config", "%u mistakes", host_config.nr_errors);
-	for (uint32_t i = 0;
-	     i < min(host_config.nr_errors, (uint32_t)CONFIG_MAX_ERRORS); i++)
-		log_config_error(&host_config.errors[i]);
+	log_config_errors();
 }
 
 static void init_console(void)

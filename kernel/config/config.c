@@ -159,9 +159,9 @@ static void open_vm(struct config_parser *p, const char *name)
 		p->vm = twin;
 		config_mistake(
 			p, p->line,
-			"[vm %s]: given twice; expected one section for each "
-			"VM (first on line %u)",
-			name, twin->line);
+			"given twice; expected one section for each VM (first "
+			"on line %u)",
+			twin->line);
 		p->section = SECTION_SKIP;
 		return;
 	}

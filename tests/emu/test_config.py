@@ -17,7 +17,7 @@ MISTAKES = [
     ("[vm a]\nkernel = k\nmemory = 5\n",
      r":3: \[vm a\] memory: unknown key; expected one of kernel "),
     ("[vm b]\nkernel = k\n[vm b]\nkernel = k\n",
-     r":6: \[vm b\] \[vm b\]: given twice; expected one section for each VM "
+     r":6: \[vm b\] given twice; expected one section for each VM "
      r"\(first on line 4\)"),
     ("[vm c]\nkernel = k\nmem.min = 64M\nmem.boot = 32M\n",
      r":10: \[vm c\] mem\.min: 64M is above mem\.boot = 32M"),
@@ -44,13 +44,14 @@ def good_guest_runs(m):
 
 
 def test_mistakes_keep_only_their_vm_down():
-    text = "".join(t for t, _ in MISTAKES) + GOOD
+    text = "".join(t for t, _ in MISTAKES) + GOOD + "[disk y]\n" * 32
     with Machine(text, {"hello.elf": micro("hello")}) as m:
         m.boot()
         log = m.cmd("log err")
         for _, says in MISTAKES:
             m.pos = 0
             assert m.expect(r"aerostat\.conf" + says, 1)
+        assert "config: %d more are not shown" % len(MISTAKES) in log, log
         vms = {vm["name"]: vm for vm in m.cmd_json("vm list")}
         assert set(vms) == set("abcdefgh") | {"good"}
         for name in "abcdefgh":

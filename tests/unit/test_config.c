@@ -272,7 +272,7 @@ static const struct {
 	  "[vm host]: the name 'host' means the machine in commands; expected "
 	  "another name" },
 	{ "duplicate VM", "[vm a]\nkernel=k\n[vm a]\nx=y\n", 3, "a",
-	  "[vm a]: given twice; expected one section for each VM (first on "
+	  "given twice; expected one section for each VM (first on "
 	  "line 1)" },
 	{ "duplicate host", "[host]\n[vm a]\nkernel=k\n[host]\nx=y\n", 4, "",
 	  "[host]: given twice; expected once (first on line 1)" },
