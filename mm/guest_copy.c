@@ -104,6 +104,8 @@ static int copy(struct gspace *gs, gpa_t a, void *buf, uint64_t nbytes,
 			err = gspace_fault(gs, gfn_of(a), GA_WRITE, 0);
 			if (err)
 				return err;
+			/* A block may have been zeroed; the next may be too. */
+			thread_give_way();
 			continue; /* it may be gone again: look afresh */
 		}
 		if (err)

@@ -83,9 +83,10 @@ static int io_element(struct vcpu *v, uint16_t port, unsigned nbytes, bool in,
 /*
  * Elements for one exit; the rest is done after re-entry (RIP unchanged), where
  * the vCPU gives way. An element that comes from a far page of the guest and
- * goes to a device that sends interrupts costs some 2,000 ticks.
+ * goes to a device that sends interrupts costs up to 5,000 ticks, interrupts
+ * that come between included.
  */
-#define STRING_BATCH 128u
+#define STRING_BATCH 64u
 
 /* Linear addresses of other code than 64-bit code have 32 bits. */
 static uint64_t linear_mask(void)
