@@ -23,6 +23,7 @@ struct vmx_controls vmx_controls;
 static const struct config_vm cfg = { .name = "guest", .vcpus = 2 };
 static struct vm the_vm = { .cfg = &cfg };
 static struct vcpu v;
+static bool refused_x2apic, refused_deadline;
 
 bool lapic_is_on(const struct lapic *l)
 {
@@ -33,11 +34,13 @@ bool lapic_is_on(const struct lapic *l)
 void lapic_refuse_x2apic(struct lapic *l)
 {
 	(void)l;
+	refused_x2apic = true;
 }
 
 void lapic_refuse_tsc_deadline(struct lapic *l)
 {
 	(void)l;
+	refused_deadline = true;
 }
 
 void timer_hold_hardware(bool hold)
@@ -67,8 +70,10 @@ static int setup(void **state)
 {
 	(void)state;
 	memset(&v, 0, sizeof(v));
+	refused_x2apic = refused_deadline = false;
 	v.vm = &the_vm;
 	v.index = 1;
+	vmx_controls.xcr0_host = 7; /* x87, SSE, AVX */
 	cpuid_policy_init(&v);
 	vmcs_write(VMCS_GUEST_RFLAGS, 2);
 	vmcs_write(VMCS_GUEST_INTERRUPTIBILITY, 0);
@@ -125,6 +130,43 @@ static void leaves_with_subleaves_differ(void **state)
 	assert_int_equal(v.gpr[REG_RAX], 0);
 }
 
+/* SDM, "CPUID": beyond the last leaf the last basic one answers. */
+static void beyond_the_last_leaf_the_last_basic_one_answers(void **state)
+{
+	static const uint32_t beyond[] = { 0xe, 0x80000009u, UINT32_MAX };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(beyond); i++) {
+		struct cpuid_regs last, got;
+
+		last = cpuid_policy_get(&v, 0xd, 1);
+		got = cpuid_policy_get(&v, beyond[i], 1);
+		assert_memory_equal(&got, &last, sizeof(got));
+		last = cpuid_policy_get(&v, 0xd, 0);
+		got = cpuid_policy_get(&v, beyond[i], 0);
+		assert_memory_equal(&got, &last, sizeof(got));
+		assert_int_not_equal(got.eax | got.ebx, 0);
+	}
+}
+
+/* What an MSR or a mode of the APIC belongs to goes with its bit. */
+static void what_is_hidden_is_refused(void **state)
+{
+	static const struct config_vm hides = {
+		.vcpus = 1,
+		.cpu_hide = "x2apic, tsc_deadline_timer, tsc_adjust",
+	};
+
+	(void)state;
+	assert_false(refused_x2apic || refused_deadline);
+	assert_true(v.has_tsc_deadline && v.has_tsc_adjust);
+	the_vm.cfg = &hides;
+	setup(NULL);
+	the_vm.cfg = &cfg;
+	assert_true(refused_x2apic && refused_deadline);
+	assert_false(v.has_tsc_deadline || v.has_tsc_adjust);
+}
+
 static bool offers_rdpid(void)
 {
 	return cpuid_policy_get(&v, 7, 0).ecx >> 22 & 1;
@@ -157,6 +199,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(every_leaf_is_answered_at_once, setup),
 		cmocka_unit_test_setup(leaves_with_subleaves_differ, setup),
+		cmocka_unit_test_setup(
+			beyond_the_last_leaf_the_last_basic_one_answers, setup),
+		cmocka_unit_test_setup(what_is_hidden_is_refused, setup),
 		cmocka_unit_test_setup(rdpid_goes_with_rdtscp, setup),
 	};
 

@@ -25,31 +25,34 @@
 /* Tables of level n lie at n << 12, with entries for RIP. */
 #define TABLE(level) ((uint64_t)(level) << 12)
 #define RIP	     0xffffffff81234567ull
-#define NR_PAGES     8u
 #define CODE	     0x7000ull
+#define NR_PAGES     9u /* one behind the code, too */
 
 static uint64_t memory[NR_PAGES * 512];
 static uint64_t base; /* guest-physical address of code beyond `memory` */
-static bool is_busy;
-static unsigned nr_reads;
+static bool is_busy, is_held;
 static struct vcpu v;
 
 bool guest_quick_begin(struct gspace *gs)
 {
 	(void)gs;
-	return !is_busy;
+	is_held = !is_busy;
+	return is_held;
 }
 
 void guest_quick_end(struct gspace *gs)
 {
 	(void)gs;
+	assert_true(is_held);
+	is_held = false;
 }
 
 static bool quick_read(gpa_t a, uint64_t *out, uint64_t n)
 {
-	uint64_t at = a.raw >= base ? CODE | (a.raw & PAGE_MASK) : a.raw;
+	uint64_t offset = a.raw & PAGE_MASK;
+	uint64_t at = a.raw - offset == base ? CODE | offset : a.raw;
 
-	nr_reads++;
+	assert_true(is_held);
 	if (at + n * 8 > sizeof(memory) || (a.raw & (8 - 1) && n == 1))
 		return false;
 	memcpy(out, (char *)memory + at, n * 8);
@@ -85,8 +88,7 @@ static int setup(void **state)
 	base = UINT64_MAX;
 	for (unsigned i = 0; i < 512; i++)
 		memory[CODE / 8 + i] = 0x0101010101010101ull * (i & 0xff);
-	is_busy = false;
-	nr_reads = 0;
+	is_busy = is_held = false;
 	vmcs_write(VMCS_GUEST_CR3, TABLE(4) | BIT(63) | 0x18);
 	vmcs_write(VMCS_GUEST_CR4, CR4_PAE);
 	vmcs_write(VMCS_GUEST_EFER, EFER_LME | EFER_LMA);
@@ -100,7 +102,7 @@ static void finds(const char *what, uint64_t offset)
 	const uint8_t *want = (uint8_t *)memory + CODE + offset;
 	uint64_t insn[2] = { 0, 0 };
 
-	if (!insn_peek(&v, insn) || memcmp(insn, want, sizeof(insn)))
+	if (!insn_peek(&v, insn) || memcmp(insn, want, sizeof(insn)) || is_held)
 		fail_msg("%s", what);
 	setup(NULL);
 }
@@ -109,7 +111,7 @@ static void finds_nothing(const char *what)
 {
 	uint64_t insn[2];
 
-	if (insn_peek(&v, insn))
+	if (insn_peek(&v, insn) || is_held)
 		fail_msg("%s", what);
 	setup(NULL);
 }

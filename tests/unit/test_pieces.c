@@ -293,6 +293,21 @@ static void the_fast_path_waits_for_no_lock(void **state)
 	end_world();
 }
 
+/* A few bytes may commit two blocks; zeroing them gives way by itself. */
+static void a_copy_gives_way_behind_each_block(void **state)
+{
+	const uint64_t value = 0x0123456789abcdef;
+	gpa_t at = gpa((block(1).raw << PAGE_SHIFT) - sizeof(value) / 2);
+
+	(void)state;
+	world();
+	world_idle();
+	fake_nr_ways_given = 0;
+	assert_int_equal(guest_write(guest, at, &value, sizeof(value)), 0);
+	assert_int_equal(fake_nr_ways_given, 2);
+	end_world();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -307,6 +322,7 @@ int main(void)
 		cmocka_unit_test(faulty_frames_are_not_touched),
 		cmocka_unit_test(a_vm_may_end_during_an_audit),
 		cmocka_unit_test(the_fast_path_waits_for_no_lock),
+		cmocka_unit_test(a_copy_gives_way_behind_each_block),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

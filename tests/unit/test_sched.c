@@ -200,6 +200,34 @@ static void work_for_a_vm_is_paid_for(void **state)
 	sched_group_charge(t.group, MS / 2);
 	assert_int_equal(2 * paid(&t, 0, MS), 5 * plain);
 	assert_int_equal(paid(&t, 0, MS), plain);
+	/* The VM's account is that of its only vCPU. */
+	assert_int_equal(t.own.used, t.vruntime);
+}
+
+static void a_vms_account_stays_near_the_clock(void **state)
+{
+	const uint64_t clock = 1000000 * MS;
+	struct thread t, wakes;
+	uint64_t debt;
+	uint32_t rate;
+
+	(void)state;
+	vcpu(&t, 100);
+	vcpu(&wakes, 1);
+	wakes.group = &t.own;
+	fair_join(&t.own, 0);
+	rate = fair_rate(&t.own);
+	debt = fair_virtual(DEBT_US * 1000, rate);
+	fair_begin(&t, 0);
+	fair_charge(&t, 0, 0, clock); /* it was off from the beginning */
+	assert_int_equal(t.own.used,
+			 clock - fair_virtual(CREDIT_US * 1000, rate));
+	fair_charge(&t, 60000 * MS, 60000 * MS, clock); /* alone */
+	assert_int_equal(t.own.used, clock + debt);
+	/* Who wakes comes behind that, but for what having slept is worth. */
+	fair_place(&wakes, clock, true);
+	assert_int_equal(wakes.vruntime,
+			 clock + debt - fair_virtual(SLEEPER_US * 1000, rate));
 }
 
 static void lags_are_forgotten_beyond_a_limit(void **state)
@@ -257,6 +285,7 @@ int main(void)
 		cmocka_unit_test(one_pays_by_weight),
 		cmocka_unit_test(vcpus_of_a_vm_share_its_weight),
 		cmocka_unit_test(work_for_a_vm_is_paid_for),
+		cmocka_unit_test(a_vms_account_stays_near_the_clock),
 		cmocka_unit_test(lags_are_forgotten_beyond_a_limit),
 		cmocka_unit_test(the_clock_never_goes_back),
 		cmocka_unit_test(light_ones_get_shorter_turns),
