@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * A vCPU's state after INIT. Source of the cases: SDM Vol. 3, "Processor State
- * After Reset", and "Information That May Be Cached" for what a TLB may hold.
+ * A vCPU's state after INIT, and its controls. Source of the cases: SDM Vol. 3,
+ * "Processor State After Reset", and "Information That May Be Cached" for what
+ * a TLB may hold.
+ *
  * Sources: vmx/vmcs_setup.c
  */
 #include <setjmp.h>
@@ -13,11 +15,14 @@
 #include <cmocka.h>
 
 #include "fakes.h"
+#include "vmx/ept.h"
 #include "vmx/vcpu_priv.h"
 #include "vmx/vmx.h"
 
 struct vmx_controls vmx_controls;
-static struct vcpu v = { .vpid = 7 };
+static struct stage2 s2 = { .eptp = 0x1234501e };
+static struct vm the_vm = { .s2 = &s2 };
+static struct vcpu v = { .vm = &the_vm, .vpid = 7 };
 static unsigned nr_flushes;
 
 void vmx_exit_entry(void)
@@ -94,12 +99,29 @@ static void init_leaves_msrs_and_caches_alone(void **state)
 	assert_int_equal(vmcs_read(VMCS_GUEST_SYSENTER_CS), 0);
 }
 
+/* What cpu.hide takes away faults, though the host has it. */
+static void controls_that_are_refused_stay_off(void **state)
+{
+	const uint32_t has = CPU2_EPT | CPU2_RDTSCP | CPU2_INVPCID;
+
+	(void)state;
+	vmx_controls.cpu2 = has;
+	vmcs_setup_controls(&v);
+	assert_int_equal(vmcs_read(VMCS_CPU2_CONTROLS), has);
+	assert_int_equal(vmcs_read(VMCS_EPTP), s2.eptp);
+	v.cpu2_refused = CPU2_INVPCID;
+	vmcs_setup_controls(&v);
+	v.cpu2_refused = 0;
+	assert_int_equal(vmcs_read(VMCS_CPU2_CONTROLS), CPU2_EPT | CPU2_RDTSCP);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(nothing_is_left_in_the_tlb),
 		cmocka_unit_test(it_begins_at_the_reset_vector),
 		cmocka_unit_test(init_leaves_msrs_and_caches_alone),
+		cmocka_unit_test(controls_that_are_refused_stay_off),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
