@@ -41,13 +41,12 @@ def measure_kvm(metrics, echo):
             values, cached = kvm_side.results(
                 plan, BUILD / "bench", BUILD / "bench-kvm.json", echo)
             for m in metrics:
-                if m.has_peer and m.kvm[0] == plan:
-                    found[m.name] = {"kvm": m.kvm[1](values),
-                                     "kvm_cached": cached,
-                                     "kvm_exits": None}
-            if "boot_linux" in found:
-                found["boot_linux"]["kvm_exits"] = \
-                    values.get("qemu_boot_exits")
+                if not m.has_peer or m.kvm[0] != plan:
+                    continue
+                exits = m.name == "boot_linux" and values["qemu_boot_exits"]
+                found[m.name] = {"kvm": m.kvm[1](values),
+                                 "kvm_cached": cached,
+                                 "kvm_exits": exits or None}
         except (RuntimeError, KeyError) as err:
             say(f"bench: Linux KVM, {plan}: {type(err).__name__}: {err}")
     return found
