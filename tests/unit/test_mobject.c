@@ -104,6 +104,31 @@ static void a_block_costs_no_table_until_it_is_divided(void **state)
 	world_audit();
 }
 
+/* Two tables are remembered: neither outlives its node. */
+static void a_table_that_is_gone_is_not_walked_to(void **state)
+{
+	unsigned level;
+
+	(void)state;
+	world_boot(64 * MIB);
+	for (unsigned walked_behind = 0; walked_behind < 2; walked_behind++) {
+		mobject_init(&o, "o", 2 * PAGES_2M);
+		for (unsigned i = 0; i < PAGES_2M; i++)
+			set(PAGES_2M + i, PG_BALLOONED);
+		if (walked_behind)
+			set(0, PG_ZERO);
+		assert_int_equal(state_of(PAGES_2M), PG_BALLOONED);
+		if (walked_behind)
+			assert_int_equal(state_of(0), PG_ZERO);
+		mobject_prune(&o, PAGES_2M); /* folds it into one entry */
+		(void)mobject_walk(&o, PAGES_2M, &level);
+		assert_int_equal(level, 1);
+		take_all(0, 2 * PAGES_2M);
+		assert_int_equal(o.nr_nodes, 0);
+	}
+	world_audit();
+}
+
 static void scattered_frames_do_not_unite(void **state)
 {
 	(void)state;
@@ -244,6 +269,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_hollow_object_of_any_size_has_no_node),
 		cmocka_unit_test(a_block_costs_no_table_until_it_is_divided),
+		cmocka_unit_test(a_table_that_is_gone_is_not_walked_to),
 		cmocka_unit_test(scattered_frames_do_not_unite),
 		cmocka_unit_test(opening_fails_without_a_trace),
 		cmocka_unit_test(random_use_agrees_with_the_model),
