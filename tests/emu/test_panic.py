@@ -97,7 +97,7 @@ def test_reboot_comes_up_again(way, cpus):
 def test_refused_unless_configured():
     with Machine("[host]\n", emulator="qemu") as m:
         m.boot()
-        assert "debug_commands = yes" in m.cmd("panic thread")
+        assert "set host debug_commands yes" in m.cmd("panic thread")
         m.audit()
 
 
