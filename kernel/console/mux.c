@@ -128,8 +128,10 @@ static void session_loop(struct session *s)
 {
 	while (take_keys(s)) {
 		give_keys(s);
-		if (show_output(s))
+		if (show_output(s)) {
+			thread_give_way();
 			continue;
+		}
 		show_state(s);
 		if (s->nr_keys)
 			thread_park_until(rdtsc() + ns_to_tsc(RETRY_NS));

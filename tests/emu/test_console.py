@@ -90,6 +90,7 @@ def test_flooding_guest_does_not_hold_the_console():
         assert m.vm("flood")["state"] == "off"
         with m.console("flood"):    # what it printed can still be read
             m.expect("abcdefghij", 60)
+        m.check_bounds()            # it was long, and gave way
         m.cmd("vm kill all")
         m.audit()
         m.poweroff()
