@@ -34,7 +34,7 @@ def test_reboot_comes_up_again():
     with Machine(EMPTY, cpus=2, emulator="qemu", reboot=True) as m:
         m.boot()
         m.send("reboot\r")
-        m.expect("Aerostat loader", 60)
+        m.expect(r"boot: Aerostat \S+", 60)
         m.boot()
         m.audit()
         m.poweroff()
