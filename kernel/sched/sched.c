@@ -179,31 +179,20 @@ static void offer(const struct cpu_sched *s)
 }
 
 /*
- * Somebody comes to s, where no vCPU waited. If none waited anywhere, what the
- * one that runs there is ahead of the clock was nobody else's time: it is let
- * off. The clock stays: it is everybody's, and for the others that run alone a
- * leap of it would look like time that they are owed.
- *
- * If one waited elsewhere, it wanted that time, and the clock goes on to where
- * the one here is held. If those that wait set its pace alone, light ones would
- * never be so far behind a heavy one that runs on and on that they may displace
- * it. [lock]
+ * Somebody comes to s, where no vCPU waited, and one waits elsewhere: it wanted
+ * the time that the one here had, and the clock goes on to where that one is
+ * held. If those that wait set its pace alone, light ones would never be so far
+ * behind a heavy one that runs on and on that they may displace it. Not
+ * further: a leap would look like time that others who run alone are owed.
+ * [lock]
  */
-static void reckon(struct cpu_sched *s)
+static void reckon(const struct cpu_sched *s)
 {
-	struct thread *t = s->current;
-	uint64_t at = READ_ONCE(sched_clock);
-
-	if (t->class != THREAD_VCPU || s->first.class == THREAD_VCPU)
-		return;
-	if (place_some_wait()) {
+	if (s->current->class == THREAD_VCPU && s->first.class != THREAD_VCPU &&
+	    place_some_wait())
 		fair_clock_raise(&sched_clock,
-				 fair_hint_now(&s->hint, rdtsc(), at));
-		return;
-	}
-	charge(s);
-	fair_let_off(t, at);
-	publish(&s->hint, s, t);
+				 fair_hint_now(&s->hint, rdtsc(),
+					       READ_ONCE(sched_clock)));
 }
 
 /*

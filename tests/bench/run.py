@@ -43,10 +43,11 @@ def measure_kvm(metrics, echo):
             for m in metrics:
                 if not m.has_peer or m.kvm[0] != plan:
                     continue
-                exits = m.name == "boot_linux" and values["qemu_boot_exits"]
                 found[m.name] = {"kvm": m.kvm[1](values),
                                  "kvm_cached": cached,
-                                 "kvm_exits": exits or None}
+                                 "kvm_exits": None}
+                if m.name == "boot_linux":
+                    found[m.name]["kvm_exits"] = values["qemu_boot_exits"]
         except (RuntimeError, KeyError) as err:
             say(f"bench: Linux KVM, {plan}: {type(err).__name__}: {err}")
     return found
